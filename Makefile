@@ -1,0 +1,56 @@
+# `make` wraps commands that README.md also gives plainly.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test test-all check lint types imports fix bench clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv and install everything (once; again when the requirements change)
+
+$(STAMP): requirements.txt requirements_api.txt requirements_webui.txt constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "pip>=25.1"  # knows --group
+	@# Without an NVIDIA GPU the CUDA build of torch is gigabytes for nothing.
+	command -v nvidia-smi >/dev/null || $(BIN)/python -m pip install --quiet "torch==2.13.0+cpu" || \
+	  echo "Your package index offers no CPU build of torch; the default build is installed."
+	$(BIN)/python -m pip install --quiet -r requirements.txt --group dev
+	@touch $(STAMP)
+
+run: setup  ## start Zhiwen, ask the sample question, keep running
+	$(BIN)/python startup.py -a
+
+demo: setup  ## answer five sample questions over REST, then stop
+	$(BIN)/python -m benchmarks.demo
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+check: setup lint types imports  ## ruff, mypy strict, import-linter, house rules
+	$(BIN)/python -m pytest -q tests/test_house.py
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+fix: setup  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## measure retrieval and start-up
+	$(BIN)/python -m benchmarks.retrieval --json
+	$(BIN)/python -m benchmarks.start --json
+
+clean:  ## delete caches and logs, never your data
+	rm -rf logs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,231 @@
+"""Retrieval quality through the product's own ingestion, beside plain methods in the same run.
+
+``python -m benchmarks.retrieval --data FOLDER --name SET [--name SET ...] --json``
+
+"passages": every passage is a file of its own and one chunk. "chunk250" and "chunk500": whole
+documents are uploaded and split at 250/50 and 500/100 characters; right is a chunk of the right
+document that overlaps the right passage and contains an answer.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from benchmarks.baselines import Bm25, Dense, fuse_ranks, rank, split_whitespace, split_words
+from benchmarks.metrics import DEPTH, Judged, bootstrap_gain, judge, measure
+from benchmarks.question_sets import Passage, Question, QuestionSet, read_set
+from benchmarks.report import print_report
+from benchmarks.service import open_service
+from configs import ROOT
+from embeddings import Embedder
+from server.container import Container
+from server.knowledge_base.analysis import language_of
+from server.knowledge_base.ingest import IngestOptions
+
+MODES = {"passages": (20_000, 0), "chunk250": (250, 50), "chunk500": (500, 100)}
+REFERENCE = "word_bm25"  # what the gain is measured against
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A chunk as it was stored, with the passages that it overlaps."""
+
+    id: str
+    doc_id: str
+    text: str
+    indexed: str  # with its title, as the baselines get it too
+    passage_ids: frozenset[str]
+
+
+def main() -> None:
+    """Measure and report."""
+    flags = parse_flags()
+    results: dict[str, float] = {}
+    baselines: dict[str, float] = {}
+    gains: dict[str, tuple[NDArray[np.float64], Sequence[str]]] = {}
+    for name in flags.name:
+        questions = read_set(flags.data, name)
+        for mode in flags.mode:
+            prefix = f"{name}.{mode}"
+            ours, theirs = run(questions, mode)
+            results |= label(prefix, measure(ours))
+            for method, judged in theirs.items():
+                baselines |= label(f"{method}.{prefix}", measure(judged))
+            firsts = [first(item) for item in ours], [first(item) for item in theirs[REFERENCE]]
+            gain = np.subtract(*firsts).astype(float)
+            gains[prefix] = gain, [question.doc_id for question in questions.questions]
+    low, high = bootstrap_gain(gains)
+    results |= {"macro.gain_vs_bm25.low": float(low), "macro.gain_vs_bm25.high": float(high)}
+    settings = {"sets": flags.name, "modes": flags.mode, "reference": REFERENCE}
+    if flags.json:
+        print_report("retrieval", settings, results, baselines)
+    else:
+        for key, value in (results | baselines).items():
+            print(f"{key:55} {value:6.2f}")
+
+
+def parse_flags() -> argparse.Namespace:
+    """Read the flags."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    shared = ROOT.parent / "shared" / "data"
+    has_default = shared.is_dir()
+    parser.add_argument("--data", type=Path, default=shared, required=not has_default)
+    parser.add_argument("--name", action="append", help="a set; may be repeated")
+    parser.add_argument("--mode", action="append", choices=MODES, help="default: all")
+    parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
+    flags = parser.parse_args()
+    flags.name = flags.name or ["cmrc2018dev", "xquad_zh", "xquad_en"]
+    flags.mode = flags.mode or list(MODES)
+    return flags
+
+
+def label(prefix: str, figures: dict[str, float]) -> dict[str, float]:
+    """Return figures with a prefix before their names."""
+    return {f"{prefix}.{name}": value for name, value in figures.items()}
+
+
+def first(item: Judged) -> bool:
+    """Return whether the first hit is right."""
+    return bool(item.ranks) and item.ranks[0] == 1
+
+
+def run(questions: QuestionSet, mode: str) -> tuple[list[Judged], dict[str, list[Judged]]]:
+    """Ingest a set and rank all its questions, with our retrieval and with the baselines."""
+    chunk_size, overlap = MODES[mode]
+    files = questions.passages if mode == "passages" else questions.documents
+    with open_service() as container:
+        container.knowledge_bases.create("bench", chunk_size=chunk_size, chunk_overlap=overlap)
+        ingest(container, files, f"{questions.name}.{mode}: ingest")
+        container.calibrator.refresh("bench")
+        pieces = list(read_pieces(container, questions, files))
+        gold = [find_gold(question, pieces) for question in questions.questions]
+        report_missing(questions, gold)
+
+        def retrieve(question: str) -> list[str]:
+            found = container.retriever.retrieve("bench", question, top_k=DEPTH)
+            return [str(hit.passage.chunk_id) for hit in found.hits]
+
+        ours = judge_all(questions, gold, retrieve, "ours")
+        theirs = {
+            method: judge_all(questions, gold, ranker, method)
+            for method, ranker in make_baselines(container, pieces, questions, mode)
+        }
+    return ours, theirs
+
+
+def ingest(container: Container, files: Sequence[Passage], text: str) -> None:
+    """Upload each text as a Markdown file with its title as the heading."""
+    for file in tqdm(files, desc=text, file=sys.stderr):
+        content = f"# {file.title}\n\n{file.text}\n".encode()
+        container.knowledge_bases.add_file(
+            "bench", f"{file.id}.md", BytesIO(content), options=IngestOptions()
+        )
+
+
+def read_pieces(
+    container: Container, questions: QuestionSet, files: Sequence[Passage]
+) -> Iterator[Piece]:
+    """Yield all chunks with the passages that they overlap, found letter by letter."""
+    for file in files:
+        name = f"{file.id}.md"
+        text = container.knowledge_bases.read_file("bench", name).text
+        letters = [place for place, letter in enumerate(text) if letter.isalnum()]
+        bare = "".join(text[place] for place in letters)
+        spans: list[tuple[str, int, int]] = []
+        for passage in questions.passages:
+            if passage.doc_id == file.doc_id and file.id in (passage.doc_id, passage.id):
+                wanted = "".join(filter(str.isalnum, passage.text))
+                start = bare.find(wanted)
+                if start >= 0:
+                    last = letters[start + len(wanted) - 1]
+                    spans.append((passage.id, letters[start], last + 1))
+        for chunk in container.knowledge_bases.list_chunks("bench", name):
+            yield Piece(
+                id=str(chunk.chunk_id),
+                doc_id=file.doc_id,
+                text=chunk.chunk.text,
+                indexed=f"{file.title}\n{chunk.chunk.text}",
+                passage_ids=frozenset(
+                    passage_id
+                    for passage_id, start, end in spans
+                    if chunk.chunk.start < end and start < chunk.chunk.end
+                ),
+            )
+
+
+def find_gold(question: Question, pieces: Sequence[Piece]) -> frozenset[str]:
+    """Return the ids of the chunks that are right for a question."""
+    return frozenset(
+        piece.id
+        for piece in pieces
+        if piece.doc_id == question.doc_id
+        and piece.passage_ids & question.gold_ids
+        and any(answer in piece.text for answer in question.answers)
+    )
+
+
+def report_missing(questions: QuestionSet, gold: Sequence[frozenset[str]]) -> None:
+    """Say how many answers no chunk holds whole: they count as missed by every method."""
+    missing = sum(not found for found in gold)
+    if missing:
+        print(
+            f"{questions.name}: {missing} of {len(gold)} answers are in no chunk as a whole",
+            file=sys.stderr,
+        )
+
+
+def judge_all(
+    questions: QuestionSet,
+    gold: Sequence[frozenset[str]],
+    retrieve: Callable[[str], list[str]],
+    text: str,
+) -> list[Judged]:
+    """Rank and judge all questions of a set."""
+    pairs = tqdm(zip(questions.questions, gold, strict=True), desc=text, file=sys.stderr)
+    return [judge(retrieve(question.text), right) for question, right in pairs]
+
+
+def make_baselines(
+    container: Container, pieces: Sequence[Piece], questions: QuestionSet, mode: str
+) -> Iterator[tuple[str, Callable[[str], list[str]]]]:
+    """Yield the plain methods over the same chunks with the same titles.
+
+    A model that does not know the language is measured on passages only: it takes minutes to show
+    that it cannot.
+    """
+
+    def name(places: Sequence[int]) -> list[str]:
+        return [pieces[place].id for place in places]
+
+    texts = [piece.indexed for piece in pieces]
+    whitespace, words = Bm25(texts, split_whitespace), Bm25(texts, split_words)
+    yield "whitespace_bm25", lambda question: name(rank(whitespace.score(question), DEPTH))
+    yield "word_bm25", lambda question: name(rank(words.score(question), DEPTH))
+    embedder: Embedder | None = container.embedders.get(container.settings.embedding.model)
+    if embedder is None:
+        return
+    if mode != "passages" and language_of(questions.questions[0].text) not in embedder.languages:
+        return
+    dense = Dense(texts, embedder)
+
+    def rank_dense(question: str) -> list[int]:
+        return rank(dense.score(question), DEPTH)
+
+    yield "dense", lambda question: name(rank_dense(question))
+    yield (
+        "rrf",
+        lambda question: name(
+            fuse_ranks([rank(words.score(question), DEPTH), rank_dense(question)], DEPTH)
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The settings of Zhiwen as frozen, typed objects. Does not know who reads them."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+from yaml import YAMLError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULTS = ROOT / "configs" / "defaults.yaml"
+
+
+def resolve(path: Path) -> Path:
+    """Return the path as absolute; a relative one counts from the project folder."""
+    return path if path.is_absolute() else ROOT / path
+
+
+ProjectPath = Annotated[Path, AfterValidator(resolve)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A group of settings: unknown names are refused, values cannot be assigned."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PathSettings(Section):
+    data: ProjectPath
+    logs: ProjectPath
+    prompts: ProjectPath
+    samples: ProjectPath
+
+
+class ServerSettings(Section):
+    host: str
+    port: Port
+    allowed_hosts: tuple[str, ...]
+    max_upload_mb: Positive
+    max_files_per_upload: Positive
+    legacy_http_200: bool
+    language: Literal["auto", "en", "zh"]
+    threads: Positive
+
+
+class AuthSettings(Section):
+    api_key: str
+
+
+class KnowledgeBaseSettings(Section):
+    default: str
+    create_samples: bool
+    chunk_size: int = Field(ge=20, le=20_000)
+    chunk_overlap: int = Field(ge=0, le=10_000)
+    max_file_mb: Positive
+    max_extracted_mb: Positive
+
+    @model_validator(mode="after")
+    def check_overlap(self) -> "KnowledgeBaseSettings":
+        """Refuse an overlap that leaves no room for new text in a chunk."""
+        if self.chunk_overlap * 2 > self.chunk_size:
+            raise ValueError(
+                f"chunk_overlap {self.chunk_overlap} must be at most half of "
+                f"chunk_size {self.chunk_size}"
+            )
+        return self
+
+
+class RetrievalSettings(Section):
+    top_k: int = Field(ge=1, le=100)
+    candidates: int = Field(ge=1, le=1000)
+    score_threshold: float = Field(ge=0, le=2)
+    lexical_weight: float = Field(ge=0, le=1)
+    min_relevance: Literal["auto"] | Annotated[float, Field(ge=0, le=1)]
+
+
+class EmbeddingSettings(Section):
+    model: str
+    batch_size: Positive
+    threads: int = Field(ge=0)
+
+
+class LlmSettings(Section):
+    base_url: str
+    api_key: str
+    model: str
+    temperature: float = Field(ge=0, le=2)
+    max_tokens: Positive
+    context_tokens: int = Field(ge=512)
+    timeout_s: float = Field(gt=0)
+
+
+class ChatSettings(Section):
+    on_empty: Literal["refuse", "llm"]
+    max_question_chars: Positive
+    max_history: int = Field(ge=0)
+
+
+class LoggingSettings(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Settings(BaseSettings):
+    """All settings; ``configs/defaults.yaml`` explains each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ZHIWEN_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    paths: PathSettings
+    server: ServerSettings
+    auth: AuthSettings
+    kb: KnowledgeBaseSettings
+    retrieval: RetrievalSettings
+    embedding: EmbeddingSettings
+    llm: LlmSettings
+    chat: ChatSettings
+    logging: LoggingSettings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags win over the environment, the environment over the files."""
+        files = YamlConfigSettingsSource(
+            settings_cls, yaml_file=(DEFAULTS, user_file()), deep_merge=True
+        )
+        return init_settings, env_settings, files
+
+
+def user_file() -> Path:
+    """Return where the user's own settings are: ``$ZHIWEN_CONFIG`` or ``zhiwen.yaml``."""
+    return resolve(Path(os.environ.get("ZHIWEN_CONFIG") or "zhiwen.yaml"))
+
+
+class SettingsError(ValueError):
+    """The settings are wrong; the message names every wrong one."""
+
+
+def load_settings(**flags: dict[str, Any]) -> Settings:
+    """Read the settings; ``flags`` are sections with the values that win, e.g. ``server={...}``.
+
+    Raises:
+        SettingsError: a file is missing or not YAML, a name is unknown or a value out of range.
+    """
+    chosen = os.environ.get("ZHIWEN_CONFIG")
+    if chosen and not user_file().is_file():
+        raise SettingsError(f"ZHIWEN_CONFIG names {chosen!r}, but there is no such file.")
+    check_environment()
+    if key := os.environ.get("ZHIWEN_API_KEY"):
+        flags = {**flags, "auth": {"api_key": key, **flags.get("auth", {})}}
+    try:
+        return Settings(**flags)  # type: ignore[arg-type]  # pydantic turns the dicts into sections
+    except ValidationError as error:
+        lines = [f"  {describe(problem)}" for problem in error.errors()]
+        raise SettingsError("These settings are wrong:\n" + "\n".join(lines)) from error
+    except (OSError, ValueError, YAMLError) as error:
+        raise SettingsError(f"The settings could not be read: {error}") from error
+
+
+def check_environment() -> None:
+    """Refuse a variable that names no section: it would have no effect, and nobody would know.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    for name in os.environ:
+        section, separator, _ = name.removeprefix("ZHIWEN_").partition("__")
+        if name.startswith("ZHIWEN_") and separator and section.lower() not in Settings.model_fields:
+            known = ", ".join(Settings.model_fields)
+            raise SettingsError(f"{name}: there is no section {section.lower()!r}; known: {known}")
+
+
+def describe(problem: Any) -> str:  # pydantic's ErrorDetails, a TypedDict of its core
+    """Return one line that names a wrong setting, its value and what is allowed."""
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting; configs/defaults.yaml lists all of them"
+    return f"{name} = {problem['input']!r}: {problem['msg']}"

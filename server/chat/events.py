@@ -1,0 +1,63 @@
+"""What an answer sends while it is made, in this order: sources, deltas, one final.
+
+Knows no wire format.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from server.datatypes import Hit, Quote
+from server.llm.client import ChatTurn, Sampling
+
+Mode = Literal["llm", "extractive", "refusal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to a knowledge base; what is None comes from the settings."""
+
+    question: str
+    knowledge_base: str
+    top_k: int | None = None
+    score_threshold: float | None = None
+    history: tuple[ChatTurn, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    prompt_name: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFound:
+    """A hit with its number in the answer and the sentences that are quoted from it."""
+
+    number: int  # from 1
+    hit: Hit
+    quotes: tuple[Quote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The passages that the answer rests on; empty if the knowledge base has nothing."""
+
+    sources: tuple[SourceFound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The answer as a whole; it is stored under ``message_id`` before this is sent."""
+
+    message_id: str
+    answer: str
+    mode: Mode
+    grounded: bool
+    notice: str | None  # why a weaker way of answering was taken
+    trace: dict[str, Any]
+
+
+Event = Sources | Delta | Final

@@ -1,0 +1,43 @@
+"""Stored answers with their sources and traces. Knows no models and no routes."""
+
+from typing import Any
+
+from server.chat.events import Final
+from server.db.database import Database
+from server.db.models import MessageRow
+from server.errors import UnknownMessage
+
+
+class MessageStore:
+    """Keeps every answer, so that it can be checked later."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def add(
+        self, question: str, knowledge_base: str, sources: list[dict[str, Any]], final: Final
+    ) -> None:
+        """Store an answer under ``final.message_id``."""
+        row = MessageRow(
+            id=final.message_id,
+            question=question,
+            answer=final.answer,
+            mode=final.mode,
+            knowledge_base=knowledge_base,
+            sources=sources,
+            trace={**final.trace, "notice": final.notice},
+        )
+        with self.database.write() as session:
+            session.add(row)
+
+    def get(self, message_id: str) -> MessageRow:
+        """Return a stored answer.
+
+        Raises:
+            UnknownMessage: there is none with that id.
+        """
+        with self.database.read() as session:
+            row = session.get(MessageRow, message_id)
+        if row is None:
+            raise UnknownMessage(param="message_id", message_id=message_id[:100])
+        return row

@@ -1,0 +1,190 @@
+"""From a question to a streamed, cited answer: retrieve, decide, assemble, answer, store.
+
+Knows no wire format and no routes.
+"""
+
+import logging
+import re
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from anyio.to_thread import run_sync
+
+from configs.settings import ChatSettings, LlmSettings
+from server.chat.context import count_tokens, fit_history, fit_passages
+from server.chat.events import Ask, Delta, Event, Final, Mode, SourceFound, Sources
+from server.chat.extractive import compose, extract, refuse
+from server.chat.messages import MessageStore
+from server.chat.prompts import PromptBook
+from server.chat.sources import describe_sources, number_hits
+from server.datatypes import Quote
+from server.errors import EmptyQuestion, LanguageModelFailed, NoLanguageModel, TooLarge
+from server.knowledge_base.retrieval import Retrieval, Retriever
+from server.llm.client import ChatTurn, LlmClient, Sampling
+
+logger = logging.getLogger(__name__)
+
+QUOTES = 3  # most sentences of an extractive answer
+
+FALLBACK = {
+    "en": "The language model failed ({reason}), so these are quotations from the sources.",
+    "zh": "大模型出错（{reason}），以下为资料原文摘录。",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question with what retrieval found; everything that can be refused is checked by now."""
+
+    ask: Ask
+    retrieval: Retrieval
+    sources: tuple[SourceFound, ...]
+    quotes: tuple[Quote, ...]
+    uses_llm: bool
+
+
+class ChatService:
+    """Answers questions; safe to use from several threads and tasks."""
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        llm: LlmClient,
+        prompts: PromptBook,
+        messages: MessageStore,
+        *,
+        chat: ChatSettings,
+        limits: LlmSettings,
+    ) -> None:
+        self.retriever = retriever
+        self.llm = llm
+        self.prompts = prompts
+        self.messages = messages
+        self.chat = chat
+        self.limits = limits
+
+    def check_question(self, question: str) -> str:
+        """Return the question without outer space.
+
+        Raises:
+            EmptyQuestion: it has no letter or digit.
+            TooLarge: it is longer than the settings allow.
+        """
+        if not re.search(r"\w", question):
+            raise EmptyQuestion(param="question")
+        if len(question) > self.chat.max_question_chars:
+            raise TooLarge(
+                param="question",
+                what_en="The question",
+                what_zh="问题",
+                limit=f"{self.chat.max_question_chars} characters",
+                setting="chat.max_question_chars",
+            )
+        return question.strip()
+
+    def prepare(self, ask: Ask) -> Prepared:
+        """Retrieve, decide and pick quotes; blocks, so call it in a thread.
+
+        Raises:
+            EmptyQuestion, TooLarge, UnknownKnowledgeBase, UnknownPrompt: nothing was sent yet.
+        """
+        question = self.check_question(ask.question)
+        uses_llm = self.llm.is_configured
+        if uses_llm:
+            self.prompts.find("knowledge_base_chat", ask.prompt_name)
+        found = self.retriever.retrieve(
+            ask.knowledge_base,
+            question,
+            top_k=ask.top_k,
+            score_threshold=ask.score_threshold,
+        )
+        if not found.is_covered:
+            return Prepared(ask, found, (), (), uses_llm and self.chat.on_empty == "llm")
+        quotes = extract(question, found.hits, idf=found.weights, limit=QUOTES)
+        return Prepared(ask, found, number_hits(found.hits, quotes), quotes, uses_llm)
+
+    async def answer(self, prepared: Prepared) -> AsyncIterator[Event]:
+        """Yield the sources, the pieces of the answer and the final event.
+
+        Raises:
+            LanguageModelFailed: the model broke off after its first token.
+        """
+        yield Sources(prepared.sources)
+        pieces: list[str] = []
+        mode: Mode = "llm"
+        notice = None
+        if prepared.uses_llm:
+            try:
+                async for piece in self._ask_llm(prepared):
+                    pieces.append(piece)
+                    yield Delta(piece)
+            except LanguageModelFailed as error:
+                if pieces:
+                    raise
+                logger.warning("%s", error)
+                reason = str(error.values["reason"])
+                notice = FALLBACK[prepared.retrieval.language].format(reason=reason)
+        if not pieces:
+            mode, text = self._answer_without_model(prepared)
+            pieces.append(text)
+            yield Delta(text)
+        final = self._finish(prepared, "".join(pieces), mode, notice)
+        sources = describe_sources(prepared.sources)
+        ask = prepared.ask
+        await run_sync(self.messages.add, ask.question, ask.knowledge_base, sources, final)
+        yield final
+
+    def _answer_without_model(self, prepared: Prepared) -> tuple[Mode, str]:
+        language = prepared.retrieval.language
+        if not prepared.quotes:
+            return "refusal", refuse(language)
+        return "extractive", compose(prepared.ask.question, prepared.quotes, language)
+
+    def _ask_llm(self, prepared: Prepared) -> AsyncIterator[str]:
+        ask = prepared.ask
+        values = {"question": ask.question, "context": ""}
+        name = ask.prompt_name if prepared.sources else "empty"
+        frame = self.prompts.render("knowledge_base_chat", name, values)
+        room = self._room(ask.sampling) - count_tokens(frame)
+        values["context"], _ = fit_passages(prepared.sources, room * 3 // 4)
+        prompt = self.prompts.render("knowledge_base_chat", name, values)
+        history = fit_history(
+            ask.history[-self.chat.max_history :] if self.chat.max_history else (),
+            self._room(ask.sampling) - count_tokens(prompt),
+        )
+        return self.llm.stream([*history, ChatTurn("user", prompt)], ask.sampling)
+
+    def _room(self, sampling: Sampling) -> int:
+        """Return how many tokens of the context window are not kept for the answer."""
+        asked = sampling.max_tokens
+        answer = asked if asked and asked > 0 else self.limits.max_tokens
+        return self.limits.context_tokens - min(answer, self.limits.context_tokens // 2)
+
+    def _finish(self, prepared: Prepared, text: str, mode: Mode, notice: str | None) -> Final:
+        return Final(
+            message_id=secrets.token_hex(16),
+            answer=text,
+            mode=mode,
+            grounded=bool(prepared.sources) and mode != "refusal",
+            notice=notice,
+            trace=prepared.retrieval.trace,
+        )
+
+    async def chat_freely(
+        self, question: str, history: tuple[ChatTurn, ...], sampling: Sampling, prompt_name: str
+    ) -> AsyncIterator[str]:
+        """Yield an answer of the language model without any knowledge base.
+
+        Raises:
+            EmptyQuestion, TooLarge, UnknownPrompt, NoLanguageModel: at once.
+            LanguageModelFailed: the model failed.
+        """
+        checked = self.check_question(question)
+        prompt = self.prompts.render("llm_chat", prompt_name, {"input": checked})
+        if not self.llm.is_configured:
+            raise NoLanguageModel
+        room = self._room(sampling) - count_tokens(prompt)
+        turns = [*fit_history(history, room), ChatTurn("user", prompt)]
+        async for piece in self.llm.stream(turns, sampling):
+            yield piece

@@ -1,0 +1,113 @@
+"""The only place where objects are built from settings."""
+
+import logging
+import os
+import threading
+
+from configs.settings import Settings
+from server.auth import KeyStore
+from server.chat.messages import MessageStore
+from server.chat.prompts import PromptBook
+from server.chat.service import ChatService
+from server.db.database import Database
+from server.errors import InternalError, ZhiwenError
+from server.knowledge_base.blobs import BlobStore
+from server.knowledge_base.calibration import Calibrator
+from server.knowledge_base.derived import IndexPool
+from server.knowledge_base.embedders import EmbedderPool
+from server.knowledge_base.lock import FolderLock
+from server.knowledge_base.paths import DataFolder
+from server.knowledge_base.retrieval import Retriever
+from server.knowledge_base.samples import create_samples
+from server.knowledge_base.service import KnowledgeBases
+from server.llm.client import LlmClient
+from server.network import is_loopback
+from server.readiness import Readiness
+
+logger = logging.getLogger(__name__)
+
+INTERNAL_TOKEN = "ZHIWEN_INTERNAL_TOKEN"  # noqa: S105  # the name of a variable
+
+
+class Container:
+    """All objects of one process; building them touches no disk, ``prepare`` does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.readiness = Readiness()
+        self.folder = DataFolder(settings.paths.data)
+        self.database = Database(self.folder.database)
+        given = (settings.auth.api_key, os.environ.get(INTERNAL_TOKEN, ""))
+        self.keys = KeyStore(self.database, given)
+        self.indexes = IndexPool(self.folder)
+        self.embedders = EmbedderPool(settings.embedding, self.folder.models)
+        self.retriever = Retriever(
+            self.database, self.indexes, self.embedders, settings=settings.retrieval
+        )
+        self.calibrator = Calibrator(self.database, self.retriever.weigh_question)
+        self.knowledge_bases = KnowledgeBases(
+            self.database,
+            BlobStore(self.folder, max_bytes=settings.kb.max_file_mb << 20),
+            self.indexes,
+            self.embedders,
+            settings=settings.kb,
+            on_change=self.calibrator.schedule,
+        )
+        self.llm = LlmClient(settings.llm)
+        self.prompts = PromptBook(settings.paths.prompts)
+        self.messages = MessageStore(self.database)
+        self.chat = ChatService(
+            self.retriever,
+            self.llm,
+            self.prompts,
+            self.messages,
+            chat=settings.chat,
+            limits=settings.llm,
+        )
+        self._lock = FolderLock(self.folder)
+
+    def prepare(self) -> None:
+        """Make the service usable: lock the data, migrate, mint a key, create the samples.
+
+        Reports to ``readiness``; an error ends there too, for the probes and the log to show.
+        """
+        try:
+            self._prepare()
+            self.readiness.finish()
+        except ZhiwenError as error:
+            logger.error("%s", error, exc_info=error)
+            self.readiness.fail(error)
+        except Exception as error:  # the border of the thread: nobody else would see it
+            logger.exception("The preparation failed.")
+            self.readiness.fail(InternalError(request_id=f"{type(error).__name__}: {error}"))
+
+    def prepare_in_background(self) -> threading.Thread:
+        """Start ``prepare`` in a thread of its own, so that probes are answered meanwhile."""
+        thread = threading.Thread(target=self.prepare, name="prepare", daemon=True)
+        thread.start()
+        return thread
+
+    def _prepare(self) -> None:
+        self.readiness.report("opening the database")
+        self._lock.acquire()
+        self.database.migrate()
+        self.keys.load()
+        if not is_loopback(self.settings.server.host) and not self.settings.auth.api_key:
+            self._mint_key()
+        self.knowledge_bases.collect_blobs()
+        if self.settings.kb.create_samples:
+            create_samples(self.knowledge_bases, self.settings.paths.samples, self.readiness.report)
+
+    def _mint_key(self) -> None:
+        key = self.keys.mint_first()
+        if key:
+            logger.warning("API key: %s (shown only this once; keep it)", key)
+
+    async def close(self) -> None:
+        """Give everything back."""
+        await self.llm.close()
+        self.calibrator.close()
+        self.indexes.close()
+        self.database.close()
+        self._lock.release()
+

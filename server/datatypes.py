@@ -1,0 +1,89 @@
+"""The values that travel between the floors, all frozen. Knows no library and no storage."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of a document that has one page and one heading path.
+
+    ``kind`` "table" holds whole rows, one a line, each line readable without the others.
+    """
+
+    text: str
+    kind: Literal["text", "heading", "list", "table"] = "text"
+    page: int | None = None  # counted from 1; None where the format has no pages
+    headings: tuple[str, ...] = ()  # from the outermost to the innermost, without the block's own
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The text of a file with its structure."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+    SEPARATOR = "\n\n"
+
+    @property
+    def text(self) -> str:
+        """The blocks joined by ``SEPARATOR``; all offsets count characters of this text."""
+        return self.SEPARATOR.join(block.text for block in self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A retrievable piece of a document: exactly ``document.text[start:end]``."""
+
+    text: str
+    start: int
+    end: int
+    page: int | None = None  # of the first character
+    headings: tuple[str, ...] = ()  # in force at the first character
+    page_breaks: tuple[tuple[int, int], ...] = ()  # (start, page) of pages that begin inside it
+
+    def page_at(self, offset: int) -> int | None:
+        """Return the page of a character of the document inside this chunk."""
+        page = self.page
+        for start, number in self.page_breaks:
+            if start <= offset:
+                page = number
+        return page
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stored chunk with where it is from."""
+
+    chunk_id: int
+    knowledge_base: str
+    file_name: str
+    title: str
+    order: int  # place among the chunks of its file, from 0
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage with its scores; higher is closer in all of them."""
+
+    passage: Passage
+    score: float  # fused, 0 to 1 within one query; orders the hits
+    relevance: float  # calibrated, 0 to 1; comparable between queries
+    legs: dict[str, float] = field(
+        default_factory=dict
+    )  # raw scores: "lexical" BM25, "dense" cosine
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence quoted from a passage; offsets count characters of the document's text."""
+
+    text: str
+    citation: int  # number of the passage among the sources, from 1
+    start: int
+    end: int
+    score: float  # higher answers better

@@ -1,0 +1,102 @@
+"""Connections to the database: set-up, migrations, transactions. Knows no table by name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from server.errors import DatabaseBusy, StorageFull
+
+BUSY_TIMEOUT_S = 5  # how long a writer waits for another before the request fails with 503
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """One database; opened lazily, safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.engine = open_sqlite(path)
+        self.writer = self.engine.execution_options(writes=True)
+
+    def migrate(self) -> None:
+        """Create or upgrade the tables."""
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self.engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that sees one state of the database; what it changes is dropped."""
+        with translate_errors(), Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a transaction that is committed at the end, or rolled back on any error.
+
+        Raises:
+            DatabaseBusy: another writer did not finish in time.
+            StorageFull: the disk is full or cannot be written.
+        """
+        with (
+            translate_errors(),
+            Session(self.writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_sqlite(path: Path) -> Engine:
+    """Return an engine whose transactions begin explicitly and commits survive a power cut."""
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def set_up(connection: SqliteConnection, _record: Any) -> None:  # SQLAlchemy's pool record
+    """Prepare a new SQLite connection."""
+    connection.isolation_level = None  # the driver must not begin transactions on its own
+    for pragma in (
+        "page_size=16384",  # must come before WAL; vectors of a file then lie together
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def begin(connection: Connection) -> None:
+    """Begin a transaction; a writer takes its lock at once instead of failing half-way."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Turn a locked database and a full disk into errors of ours."""
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig)
+        if "locked" in reason:
+            raise DatabaseBusy from error
+        if any(word in reason for word in ("full", "readonly", "disk I/O")):
+            raise StorageFull(reason=reason) from error
+        raise

@@ -1,0 +1,218 @@
+"""Files, chunks, vectors and the change log in SQL. Knows no files on disk and no index."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session, undefer
+
+from server.datatypes import Chunk, Document, Passage
+from server.db.models import ChangeRow, ChunkRow, FileRow, KnowledgeBaseRow, VectorRow, now
+from server.db.vectors import StoredVectors, pack_vectors
+from server.errors import UnknownFile
+
+BATCH = 2000  # rows that are read at once
+VARIABLES = 500  # ids in one IN clause, well below SQLite's limit
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """All that is stored of a file."""
+
+    name: str
+    blob: str
+    size: int
+    document: Document
+    chunks: tuple[Chunk, ...]
+    chunk_size: int
+    chunk_overlap: int
+    vectors: StoredVectors | None
+
+
+def find_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
+    """Return a file by its exact name.
+
+    Raises:
+        UnknownFile: the knowledge base has none.
+    """
+    row = look_up_file(session, kb, name)
+    if row is None:
+        raise UnknownFile(param="file_name", knowledge_base=kb.name, name=name[:300])
+    return row
+
+
+def look_up_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow | None:
+    """Return a file by its exact name, or None."""
+    return session.scalar(select(FileRow).where(FileRow.kb_id == kb.id, FileRow.name == name))
+
+
+def list_files(session: Session, kb: KnowledgeBaseRow) -> Sequence[FileRow]:
+    """Return the files of a knowledge base by name, without their texts."""
+    return session.scalars(
+        select(FileRow).where(FileRow.kb_id == kb.id).order_by(FileRow.name)
+    ).all()
+
+
+def put_file(session: Session, kb: KnowledgeBaseRow, new: NewFile) -> FileRow:
+    """Write a file in place of the one of the same name, and log the change.
+
+    Call after ``next_revision`` in the same transaction.
+    """
+    row = look_up_file(session, kb, new.name)
+    removed = remove_parts(session, row) if row else np.empty(0, np.int64)
+    if row is None:
+        row = FileRow(kb_id=kb.id, name=new.name)
+        session.add(row)
+    describe(row, new, kb.revision)
+    session.flush()
+    session.add_all(
+        ChunkRow(
+            file_id=row.id,
+            order=order,
+            text=chunk.text,
+            start=chunk.start,
+            end=chunk.end,
+            page=chunk.page,
+            page_breaks=[list(item) for item in chunk.page_breaks],
+            headings=list(chunk.headings),
+        )
+        for order, chunk in enumerate(new.chunks)
+    )
+    if new.vectors is not None:
+        session.add(pack_vectors(row.id, new.vectors))
+    log_change(session, kb, "put", row.id, removed)
+    return row
+
+
+def describe(row: FileRow, new: NewFile, revision: int) -> None:
+    """Copy the columns of a file; changes the row."""
+    row.blob, row.size = new.blob, new.size
+    row.title, row.text = new.document.title, new.document.text
+    row.blocks = [
+        [len(block.text), block.kind, block.page, list(block.headings)]
+        for block in new.document.blocks
+    ]
+    row.chunk_count = len(new.chunks)
+    row.chunk_size, row.chunk_overlap = new.chunk_size, new.chunk_overlap
+    row.revision = revision
+    row.updated_at = now()
+
+
+def remove_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
+    """Delete a file with its chunks and vectors, log the change, and return what it was.
+
+    Call after ``next_revision`` in the same transaction.
+
+    Raises:
+        UnknownFile: the knowledge base has none of that name.
+    """
+    row = find_file(session, kb, name)
+    removed = remove_parts(session, row)
+    session.execute(delete(FileRow).where(FileRow.id == row.id))
+    log_change(session, kb, "delete", row.id, removed)
+    session.expunge(row)
+    return row
+
+
+def remove_parts(session: Session, row: FileRow) -> NDArray[np.int64]:
+    """Delete the chunks and vectors of a file; return the ids of the chunks."""
+    ids = session.scalars(select(ChunkRow.id).where(ChunkRow.file_id == row.id)).all()
+    session.execute(delete(ChunkRow).where(ChunkRow.file_id == row.id))
+    session.execute(delete(VectorRow).where(VectorRow.file_id == row.id))
+    return np.array(ids, np.int64)
+
+
+def log_change(
+    session: Session, kb: KnowledgeBaseRow, op: str, file_id: int, removed: NDArray[np.int64]
+) -> None:
+    """Append to the change log of a knowledge base."""
+    session.add(
+        ChangeRow(
+            kb_id=kb.id, revision=kb.revision, op=op, file_id=file_id, removed=removed.tobytes()
+        )
+    )
+
+
+def removed_since(session: Session, kb_id: int, revision: int) -> NDArray[np.int64]:
+    """Return the ids of all chunks that went after a revision."""
+    rows = session.scalars(
+        select(ChangeRow.removed).where(ChangeRow.kb_id == kb_id, ChangeRow.revision > revision)
+    )
+    return np.concatenate([np.empty(0, np.int64), *(np.frombuffer(row, np.int64) for row in rows)])
+
+
+def files_since(session: Session, kb_id: int, revision: int) -> Sequence[int]:
+    """Return the ids of the files that were written after a revision, oldest change first."""
+    return session.scalars(
+        select(FileRow.id)
+        .where(FileRow.kb_id == kb_id, FileRow.revision > revision)
+        .order_by(FileRow.revision, FileRow.id)
+    ).all()
+
+
+def passages_of_files(session: Session, file_ids: Sequence[int]) -> Iterator[Passage]:
+    """Yield the chunks of files, file by file in the order of their ids."""
+    for start in range(0, len(file_ids), VARIABLES):
+        some = file_ids[start : start + VARIABLES]
+        query = passage_query().where(ChunkRow.file_id.in_(some))
+        rows = session.execute(
+            query.order_by(ChunkRow.file_id, ChunkRow.order).execution_options(yield_per=BATCH)
+        )
+        for chunk, file, kb_name in rows:
+            yield to_passage(chunk, file, kb_name)
+
+
+def passages_by_id(session: Session, chunk_ids: Sequence[int]) -> dict[int, Passage]:
+    """Return chunks by id; those that are gone are left out."""
+    found: dict[int, Passage] = {}
+    for start in range(0, len(chunk_ids), VARIABLES):
+        some = chunk_ids[start : start + VARIABLES]
+        for chunk, file, kb_name in session.execute(passage_query().where(ChunkRow.id.in_(some))):
+            found[chunk.id] = to_passage(chunk, file, kb_name)
+    return found
+
+
+def passage_query() -> Select[ChunkRow, FileRow, str]:
+    """Return the query for chunks with their file and the name of their knowledge base."""
+    return (
+        select(ChunkRow, FileRow, KnowledgeBaseRow.name)
+        .join(FileRow, ChunkRow.file_id == FileRow.id)
+        .join(KnowledgeBaseRow, FileRow.kb_id == KnowledgeBaseRow.id)
+    )
+
+
+def to_passage(chunk: ChunkRow, file: FileRow, kb_name: str) -> Passage:
+    """Return a row as the value that the rest of the service works with."""
+    return Passage(
+        chunk_id=chunk.id,
+        knowledge_base=kb_name,
+        file_name=file.name,
+        title=file.title,
+        order=chunk.order,
+        chunk=Chunk(
+            text=chunk.text,
+            start=chunk.start,
+            end=chunk.end,
+            page=chunk.page,
+            headings=tuple(chunk.headings),
+            page_breaks=tuple((start, page) for start, page in chunk.page_breaks),
+        ),
+    )
+
+
+def file_with_text(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
+    """Return a file with its text and blocks loaded.
+
+    Raises:
+        UnknownFile: the knowledge base has none of that name.
+    """
+    row = session.scalar(
+        select(FileRow)
+        .where(FileRow.kb_id == kb.id, FileRow.name == name)
+        .options(undefer(FileRow.text), undefer(FileRow.blocks))
+    )
+    if row is None:
+        raise UnknownFile(param="file_name", knowledge_base=kb.name, name=name[:300])
+    return row

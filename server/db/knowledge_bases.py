@@ -1,0 +1,92 @@
+"""Knowledge bases in SQL. Knows no files on disk and no index."""
+
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from server.db.models import ChunkRow, FileRow, KnowledgeBaseRow
+from server.errors import DuplicateKnowledgeBase, UnknownKnowledgeBase
+
+
+def find_kb(session: Session, name: str) -> KnowledgeBaseRow:
+    """Return a knowledge base by its exact name.
+
+    Raises:
+        UnknownKnowledgeBase: there is none.
+    """
+    row = session.scalar(select(KnowledgeBaseRow).where(KnowledgeBaseRow.name == name))
+    if row is None:
+        raise UnknownKnowledgeBase(param="knowledge_base", name=name[:200])
+    return row
+
+
+def list_kbs(session: Session) -> list[tuple[KnowledgeBaseRow, int]]:
+    """Return all knowledge bases by name, each with its number of files."""
+    query = (
+        select(KnowledgeBaseRow, func.count(FileRow.id))
+        .outerjoin(FileRow)
+        .group_by(KnowledgeBaseRow.id)
+        .order_by(KnowledgeBaseRow.name)
+    )
+    return [(row, count) for row, count in session.execute(query)]
+
+
+def add_kb(session: Session, row: KnowledgeBaseRow) -> KnowledgeBaseRow:
+    """Add a knowledge base.
+
+    Raises:
+        DuplicateKnowledgeBase: the name is taken, be it in other capitals.
+    """
+    row.name_key = row.name.casefold()
+    session.add(row)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise DuplicateKnowledgeBase(param="name", name=row.name) from error
+    return row
+
+
+def remove_kb(session: Session, name: str) -> int:
+    """Delete a knowledge base with all its rows and return its id.
+
+    Raises:
+        UnknownKnowledgeBase: there is none.
+    """
+    row = find_kb(session, name)
+    session.execute(delete(KnowledgeBaseRow).where(KnowledgeBaseRow.id == row.id))
+    return row.id
+
+
+def next_revision(session: Session, name: str) -> KnowledgeBaseRow:
+    """Count a change; the first statement of every transaction that changes a knowledge base.
+
+    Raises:
+        UnknownKnowledgeBase: there is none (any more).
+    """
+    session.execute(
+        update(KnowledgeBaseRow)
+        .where(KnowledgeBaseRow.name == name)
+        .values(revision=KnowledgeBaseRow.revision + 1)
+    )
+    return find_kb(session, name)
+
+
+def store_calibration(session: Session, kb_id: int, calibration: dict[str, Any]) -> None:
+    """Keep what off-topic detection has learned from a knowledge base."""
+    session.execute(
+        update(KnowledgeBaseRow).where(KnowledgeBaseRow.id == kb_id).values(calibration=calibration)
+    )
+
+
+def count_chunks(session: Session, kb: KnowledgeBaseRow) -> int:
+    """Return how many chunks the files of a knowledge base have."""
+    query = select(func.sum(FileRow.chunk_count)).where(FileRow.kb_id == kb.id)
+    return int(session.scalar(query) or 0)
+
+
+def chunk_ids(session: Session, kb: KnowledgeBaseRow) -> list[int]:
+    """Return the ids of all chunks of a knowledge base, in order."""
+    query = select(ChunkRow.id).join(FileRow).where(FileRow.kb_id == kb.id).order_by(ChunkRow.id)
+    return list(session.scalars(query))

@@ -1,0 +1,15 @@
+"""Runs the migrations on the connection that ``Database.migrate`` passes."""
+
+from alembic import context
+
+from server.db.models import Table
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Table.metadata,
+    render_as_batch=True,  # SQLite changes a table by copying it
+)
+with context.begin_transaction():
+    context.run_migrations()
+connection.commit()

@@ -1,0 +1,172 @@
+"""The tables: the single truth about knowledge bases. Knows no files on disk and no index."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMES = {  # constraints need names that migrations can refer to
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# SQLite only counts up by itself in a column that is exactly INTEGER.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)
+
+
+class Table(DeclarativeBase):
+    """The root of all tables."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        datetime: DateTime(timezone=True),
+    }
+
+
+class KnowledgeBaseRow(Table):
+    """A knowledge base; ``revision`` counts its changes."""
+
+    __tablename__ = "knowledge_base"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    name_key: Mapped[str] = mapped_column(String(128), unique=True)  # case-folded: "A" is "a"
+    info: Mapped[str] = mapped_column(Text, default="")
+    embedding_model: Mapped[str] = mapped_column(String(200))
+    chunk_size: Mapped[int]
+    chunk_overlap: Mapped[int]
+    revision: Mapped[int] = mapped_column(default=0)
+    calibration: Mapped[dict[str, Any] | None]  # of off-topic detection, with its revision
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = ({"sqlite_autoincrement": True},)  # caches are named by id: never used twice
+
+
+class FileRow(Table):
+    """A file of a knowledge base; ``revision`` is the one in which it was last written."""
+
+    __tablename__ = "file"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kb_id: Mapped[int] = mapped_column(ForeignKey("knowledge_base.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(255))
+    blob: Mapped[str] = mapped_column(String(64))  # sha256 of its bytes
+    size: Mapped[int] = mapped_column(BigInteger)  # bytes
+    title: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text, deferred=True)  # what the offsets count
+    blocks: Mapped[list[Any]] = mapped_column(deferred=True)  # [length, kind, page, headings]
+    chunk_count: Mapped[int]
+    chunk_size: Mapped[int]
+    chunk_overlap: Mapped[int]
+    revision: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (
+        UniqueConstraint("kb_id", "name"),
+        Index(None, "kb_id", "revision"),
+        Index(None, "blob"),
+    )
+
+
+class ChunkRow(Table):
+    """A chunk of a file. Ids are never used twice, so an index cannot mistake one for another."""
+
+    __tablename__ = "chunk"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    file_id: Mapped[int] = mapped_column(ForeignKey("file.id", ondelete="CASCADE"))
+    order: Mapped[int] = mapped_column("ord")
+    text: Mapped[str] = mapped_column(Text)
+    start: Mapped[int]
+    end: Mapped[int] = mapped_column("stop")
+    page: Mapped[int | None]
+    page_breaks: Mapped[list[Any]]
+    headings: Mapped[list[Any]]
+
+    __table_args__ = (UniqueConstraint("file_id", "ord"), {"sqlite_autoincrement": True})
+
+
+class VectorRow(Table):
+    """The vectors of a file under one generation of an embedding model."""
+
+    __tablename__ = "vector"
+
+    file_id: Mapped[int] = mapped_column(
+        ForeignKey("file.id", ondelete="CASCADE"), primary_key=True
+    )
+    generation: Mapped[str] = mapped_column(String(100), primary_key=True)
+    dimension: Mapped[int]
+    orders: Mapped[bytes] = mapped_column(LargeBinary)  # int32: the chunks that have a vector
+    values: Mapped[bytes] = mapped_column("data", LargeBinary)  # float32 (n, dimension), unit rows
+    crc32: Mapped[int] = mapped_column(BigInteger)
+
+
+class ChangeRow(Table):
+    """The change log of a knowledge base, from which the indexes catch up."""
+
+    __tablename__ = "change"
+
+    kb_id: Mapped[int] = mapped_column(
+        ForeignKey("knowledge_base.id", ondelete="CASCADE"), primary_key=True
+    )
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    op: Mapped[str] = mapped_column(String(10))  # "put" or "delete"
+    file_id: Mapped[int] = mapped_column(BigInteger)  # no key: the file may be gone
+    removed: Mapped[bytes] = mapped_column(LargeBinary)  # int64: ids of the chunks that went
+
+
+class MessageRow(Table):
+    """A question with its answer, its sources and how they were found."""
+
+    __tablename__ = "message"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    question: Mapped[str] = mapped_column(Text)
+    answer: Mapped[str] = mapped_column(Text)
+    mode: Mapped[str] = mapped_column(String(20))  # what answered: extractive, llm, refusal
+    knowledge_base: Mapped[str] = mapped_column(String(64))
+    sources: Mapped[list[Any]]
+    trace: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class FactRow(Table):
+    """What this installation remembers of itself, such as that the samples were created."""
+
+    __tablename__ = "fact"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class KeyRow(Table):
+    """An API key, of which only the hash is kept."""
+
+    __tablename__ = "api_key"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,129 @@
+"""Text to terms: the one analysis that chunks and questions go through.
+
+Knows English and Chinese; does not know indexes, scores or files.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from server.datatypes import Language, Passage
+
+HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005-\u3007\u3040-\u30ff\U00020000-\U0003134f"
+HAN_CHARACTER = re.compile(f"[{HAN}]")
+HAN_RUN = re.compile(f"[{HAN}]+")
+NOT_HAN = re.compile(f"[^{HAN}]+")
+# Words, numbers and codes; a connector inside keeps "v0.2.10", "nf-a320-b" and "don't" in one.
+CODE = re.compile(f"[^\\W_{HAN}]+(?:[-._/'’:@][^\\W_{HAN}]+)*(?:\\+\\+|#)?")
+PIECE = re.compile("[^-_/:@]+")
+PART = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+")
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+ACCENT = re.compile("[\u0300-\u036f]")
+
+STOP_WORDS = frozenset(
+    "a about above after again all also am an and any are as at be because been before being "
+    "below between both but by can cannot could did do does doing done during each either for "
+    "from further had has have having he her here hers him his how i if in into is it its itself "
+    "just let may me might more most must my no nor not of off on once only or other our out over "
+    "own please same shall she should so some such tell than that the their them then there these "
+    "they this those through to too under until up us very was we were what when where which "
+    "while who whom whose why will with would you your".split()
+)
+# Words of questions and grammar. They are rare in documents, so BM25 would take them for content.
+CHINESE_STOP_WORDS = tuple(
+    "请问 为什么 是什么 什么 怎么样 怎么办 怎么 怎样 如何 哪些 哪个 哪里 哪儿 哪位 哪种 哪 谁 多少 "
+    "吗 呢 吧 啊 呀 的 了 是 在 和 与 及 也 就 都 而 着 或 并 把 被 让 向 从 对 于 之 其 这 那 有".split()
+)
+CHINESE_STOP = re.compile("|".join(CHINESE_STOP_WORDS[:17]))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of a text in its order, repeated as often as they occur."""
+
+    words: tuple[str, ...]  # stems, codes with their parts, Chinese words
+    grams: tuple[str, ...]  # Chinese characters and pairs, other words; empty without Chinese
+
+
+def language_of(text: str) -> Language:
+    """Return "zh" when Chinese characters outweigh English function words, else "en"."""
+    han = len(HAN_CHARACTER.findall(text))
+    if not han:
+        return "en"
+    function_words = sum(word in STOP_WORDS for word in CODE.findall(text.lower()))
+    return "zh" if han > 2 * function_words else "en"  # an English word is about two characters
+
+
+def analyze(text: str) -> Terms:
+    """Return the terms of a text: the same for a chunk and for a question. Thread-safe."""
+    text = normalize(text)
+    latin = tuple(term for code in CODE.findall(text) for term in spell(code))
+    if not HAN_CHARACTER.search(text):
+        return Terms(latin, ())
+    words = segmenter()(NOT_HAN.sub(" ", text))
+    chinese = tuple(word for word in words if word != " " and word not in CHINESE_STOP_WORDS)
+    return Terms(chinese + latin, (*pair(text), *latin))
+
+
+def index_text(passage: Passage) -> str:
+    """Return what is indexed for a passage: its title, its headings and its text."""
+    chunk = passage.chunk
+    context = [part for part in (passage.title, *chunk.headings) if part not in chunk.text]
+    return "\n".join([*context, chunk.text])
+
+
+def normalize(text: str) -> str:
+    """Return the text in half-width, lower-case, simplified characters without accents."""
+    if text.isascii():
+        return THOUSANDS.sub("", text.lower())
+    text = unicodedata.normalize("NFKC", text).lower()
+    if HAN_CHARACTER.search(text):
+        text = simplifier()(text)
+    folded = ACCENT.sub("", unicodedata.normalize("NFD", text))
+    return THOUSANDS.sub("", unicodedata.normalize("NFC", folded))
+
+
+def spell(code: str) -> Iterator[str]:
+    """Yield the stem of a word; of a code such as "v0.2.10" the whole and its parts."""
+    if code.isalpha():
+        if code not in STOP_WORDS:
+            yield stem(code)
+        return
+    if "'" in code or "’" in code:
+        yield from spell(code.replace("’", "'").removesuffix("'s").replace("'", ""))
+        return
+    parts = [code, *PIECE.findall(code), *PART.findall(code)]
+    yield from dict.fromkeys(stem(part) for part in parts if part not in STOP_WORDS)
+
+
+def pair(text: str) -> Iterator[str]:
+    """Yield the characters and the pairs of neighbours of every run of Chinese."""
+    for run in HAN_RUN.findall(CHINESE_STOP.sub(" ", text)):
+        yield from run
+        yield from (run[at : at + 2] for at in range(len(run) - 1))
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """Return the Snowball stem of an English word."""
+    import Stemmer
+
+    return Stemmer.Stemmer("english").stemWord(word)
+
+
+@cache
+def segmenter() -> Callable[[str], list[str]]:
+    """Return the word segmentation; loading its dictionary takes 0.1 s."""
+    import rjieba
+
+    return rjieba.cut_for_search
+
+
+@cache
+def simplifier() -> Callable[[str], str]:
+    """Return the conversion from traditional to simplified characters."""
+    from opencc import OpenCC
+
+    return OpenCC("t2s").convert

@@ -1,0 +1,145 @@
+"""The stored bytes of files, named by their sha256, and their view under names for people."""
+
+import errno
+import hashlib
+import logging
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from server.errors import EmptyDocument, StorageFull, TooLarge
+from server.knowledge_base.paths import DataFolder
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 1 << 20
+ORPHAN_AGE_S = 3600  # an upload stores its blob before its row, so young ones may be in use
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Stored bytes."""
+
+    sha256: str
+    size: int  # bytes
+
+
+class BlobStore:
+    """Reads and writes blobs; every write is on disk before it is visible."""
+
+    def __init__(self, folder: DataFolder, *, max_bytes: int) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
+
+    def store(self, kb_name: str, file_name: str, source: BinaryIO) -> Blob:
+        """Store a stream under the hash of its bytes.
+
+        Raises:
+            TooLarge: it is longer than ``max_bytes``.
+            EmptyDocument: it has no bytes.
+            StorageFull: the disk is full or cannot be written.
+        """
+        folder = self.folder.blobs(kb_name)
+        with storage_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / f".{secrets.token_hex(8)}.tmp"
+            try:
+                blob = self._copy(source, temporary, file_name)
+                temporary.replace(self.folder.blob(kb_name, blob.sha256))
+                sync_folder(folder)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return blob
+
+    def _copy(self, source: BinaryIO, target: Path, file_name: str) -> Blob:
+        digest, size = hashlib.sha256(), 0
+        with target.open("xb") as output:
+            while block := source.read(BLOCK):
+                size += len(block)
+                if size > self.max_bytes:
+                    raise too_large(file_name, self.max_bytes)
+                digest.update(block)
+                output.write(block)
+            output.flush()
+            os.fsync(output.fileno())
+        if not size:
+            raise EmptyDocument(name=file_name)
+        return Blob(digest.hexdigest(), size)
+
+    def publish(self, kb_name: str, file_name: str, blob: str) -> None:
+        """Show a blob under the file's name in ``content/``, for people; replaces what is there."""
+        target = self.folder.content(kb_name, file_name)
+        temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+        with storage_errors():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copyfile(self.folder.blob(kb_name, blob), temporary)
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def unpublish(self, kb_name: str, file_name: str) -> None:
+        """Remove a file from ``content/``, with the folders that it leaves empty."""
+        target = self.folder.content(kb_name, file_name)
+        target.unlink(missing_ok=True)
+        top = self.folder.knowledge_base(kb_name) / "content"
+        for parent in target.parents:
+            if parent == top or not parent.is_dir() or any(parent.iterdir()):
+                return
+            parent.rmdir()
+
+    def collect(self, kb_name: str, used: set[str], *, min_age_s: float = ORPHAN_AGE_S) -> int:
+        """Delete blobs that no file uses and that are older than ``min_age_s``; count them."""
+        folder = self.folder.blobs(kb_name)
+        limit = time.time() - min_age_s
+        old = [
+            path
+            for path in (folder.iterdir() if folder.is_dir() else ())
+            if path.name not in used and path.stat().st_mtime < limit
+        ]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+    def drop(self, kb_name: str) -> None:
+        """Delete the folder of a knowledge base with all its files."""
+        folder = self.folder.knowledge_base(kb_name)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+
+
+def too_large(file_name: str, max_bytes: int) -> TooLarge:
+    """Return the error for a file beyond the limit."""
+    return TooLarge(
+        what_en=f"The file {file_name!r}",
+        what_zh=f"文件 {file_name!r} ",
+        limit=f"{max_bytes >> 20} MiB",
+        setting="kb.max_file_mb",
+    )
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn a full or read-only disk into an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise StorageFull(reason=error.strerror) from error
+        raise

@@ -1,0 +1,91 @@
+"""File formats by extension. Does not know where files are kept or what becomes of their text.
+
+A format is one file here with a function ``load``, and one line in ``LOADERS``.
+"""
+
+import re
+from pathlib import Path, PurePath
+from typing import Protocol
+
+from server.datatypes import Block, Document
+from server.errors import EmptyDocument, UnsupportedFormat
+from server.knowledge_base.loaders.outline import too_large
+from server.plugins import Registry
+
+
+class Loader(Protocol):
+    """Reads one format.
+
+    ``path`` is a blob without extension; ``name`` is the user's name of the file, for the title
+    and for messages. Table rows are lines that can be read without the others. A loader works
+    offline, closes what it opens and may be called from several threads.
+
+    Raises:
+        UnreadableDocument: the file is corrupt, encrypted or not of this format.
+        TooLarge: the text is longer than ``max_chars``; noticed before it is all in memory.
+    """
+
+    def __call__(self, path: Path, name: str, *, max_chars: int) -> Document: ...
+
+
+PACKAGE = "server.knowledge_base.loaders"
+LOADERS: Registry[Loader] = Registry(
+    "loader",
+    {
+        ".csv": f"{PACKAGE}.csv_table:load",
+        ".docx": f"{PACKAGE}.docx_document:load",
+        ".htm": f"{PACKAGE}.html:load",
+        ".html": f"{PACKAGE}.html:load",
+        ".markdown": f"{PACKAGE}.markdown:load",
+        ".md": f"{PACKAGE}.markdown:load",
+        ".pdf": f"{PACKAGE}.pdf:load",
+        ".txt": f"{PACKAGE}.txt:load",
+    },
+)
+# Files here that are no format but a part that several formats use.
+SHARED = frozenset({"encoding", "layout", "markup", "numbering", "outline", "prose", "tables"})
+
+LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+# Controls, soft hyphens, zero-width spaces and halves of surrogate pairs: nobody sees them, they
+# break words apart for a search, and a database may refuse them.
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b\u2060\ufeff\ufffe\uffff\ud800-\udfff]"
+)
+
+
+def load_document(path: Path, name: str, *, max_chars: int) -> Document:
+    """Read a file with the loader for the extension of its name, and clean its text.
+
+    Raises:
+        UnsupportedFormat: no loader has that extension.
+        EmptyDocument: there is no letter or digit in it.
+        UnreadableDocument: the file is corrupt, encrypted or not what its name says.
+        TooLarge: its text is longer than ``max_chars``.
+    """
+    extension = PurePath(name).suffix.lower()
+    if extension not in LOADERS:
+        raise UnsupportedFormat(name=name, supported=", ".join(sorted(LOADERS)))
+    loaded = LOADERS.get(extension)(path, name, max_chars=max_chars)
+    blocks = tuple(block for block in map(clean_block, loaded.blocks) if block.text)
+    if not any(character.isalnum() for block in blocks for character in block.text):
+        raise EmptyDocument(name=name)
+    if sum(len(block.text) + len(Document.SEPARATOR) for block in blocks) > max_chars + 2:
+        raise too_large(name, max_chars)
+    return Document(clean_line(loaded.title) or PurePath(name).stem, blocks)
+
+
+def clean_block(block: Block) -> Block:
+    """Return the block without invisible characters and outer blank lines."""
+    lines = (line.rstrip() for line in clean(block.text).split("\n"))
+    headings = tuple(filter(None, map(clean_line, block.headings)))
+    return Block("\n".join(lines).strip("\n"), block.kind, block.page, headings)
+
+
+def clean_line(text: str) -> str:
+    """Return the text as one line."""
+    return " ".join(clean(text).split())
+
+
+def clean(text: str) -> str:
+    """Return the text with line feeds, plain spaces and nothing invisible."""
+    return INVISIBLE.sub("", LINE_ENDS.sub("\n", text)).replace("\xa0", " ")

@@ -1,0 +1,244 @@
+"""Word documents. Does not know how Word lays out a page."""
+
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
+
+import docx
+from docx.document import Document as DocxDocument
+from docx.oxml.ns import qn
+from docx.oxml.xmlchemy import BaseOxmlElement
+
+from server.datatypes import Document
+from server.errors import UnreadableDocument
+from server.knowledge_base.loaders.numbering import Numbering, value
+from server.knowledge_base.loaders.outline import Outline
+from server.knowledge_base.loaders.prose import fold, sensible_title
+from server.knowledge_base.loaders.tables import Row, has_header, row_lines
+
+MIB = 1 << 20
+MAX_UNPACKED = 200 * MIB
+MAX_RATIO = 200  # XML packs 10 to 50 times; only a bomb packs better,
+RATIO_FROM = 50 * MIB  # and a small file may be as repetitive as it likes
+HEADING_STYLE = re.compile(r"(?:heading|标题)\s*([1-9])", re.IGNORECASE)
+OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
+MAX_SPAN = 100
+
+PARAGRAPH, TABLE, TEXT = qn("w:p"), qn("w:tbl"), qn("w:t")
+SIGNS = {
+    PARAGRAPH: "\n",  # a paragraph in a paragraph is that of a text box
+    qn("w:tab"): "\t",
+    qn("w:br"): "\n",
+    qn("w:cr"): "\n",
+    qn("w:noBreakHyphen"): "-",
+}
+WRAPPERS = frozenset(map(qn, ("w:sdt", "w:sdtContent", "w:ins", "w:moveTo", "w:customXml")))
+# Text that is there twice: moved away, or a drawing for programs that cannot show the other one.
+COPIES = {
+    qn("w:moveFrom"),
+    "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
+}
+
+
+def load(path: Path, name: str, *, max_chars: int) -> Document:
+    """Read the body of the document: headings by their style, lists with markers, tables."""
+    outline = Outline(name, max_chars=max_chars)
+    try:
+        require_sane_zip(path, name)
+        document = docx.Document(str(path))
+        Body(document, outline).read()
+        title = sensible_title(document.core_properties.title)
+    # What python-docx raises on a damaged package: it looks up parts and attributes unchecked,
+    # and the errors of its XML parser are SyntaxErrors.
+    except (
+        AttributeError,
+        BadZipFile,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        zlib.error,
+    ) as error:
+        raise UnreadableDocument(
+            name=name,
+            reason_en="the Word document is damaged. Open it in Word, save it and upload it again.",
+            reason_zh="Word 文档已损坏。请用 Word 打开并重新保存后再上传。",
+        ) from error
+    return outline.document(title)
+
+
+def require_sane_zip(path: Path, name: str) -> None:
+    """Refuse what is no zip, and a zip that would fill the memory."""
+    with path.open("rb") as file:
+        magic = file.read(len(OLE_MAGIC))
+    if magic == OLE_MAGIC:
+        raise UnreadableDocument(
+            name=name,
+            reason_en="it is an old .doc file or has a password. Save it as .docx without one.",
+            reason_zh="它是旧版 .doc 文件或设有密码。请另存为不带密码的 .docx。",
+        )
+    if not magic.startswith(b"PK"):
+        raise UnreadableDocument(
+            name=name,
+            reason_en="it is not a Word document (.docx), whatever its name says.",
+            reason_zh="它不是 Word 文档（.docx），与扩展名不符。",
+        )
+    with ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    ratio = unpacked / max(path.stat().st_size, 1)
+    if unpacked > MAX_UNPACKED or (unpacked > RATIO_FROM and ratio > MAX_RATIO):
+        raise UnreadableDocument(
+            name=name,
+            reason_en=f"it unpacks to {unpacked // MIB} MiB, more than a document needs.",
+            reason_zh=f"解压后达 {unpacked // MIB} MiB，超出正常文档的大小。",
+        )
+
+
+class Body:
+    """Reads the paragraphs and tables of a document in their order."""
+
+    def __init__(self, document: DocxDocument, outline: Outline) -> None:
+        self.root = document.element.body
+        self.outline = outline
+        self.styles = {
+            style.get(qn("w:styleId")): style
+            for style in document.styles.element.iterfind(qn("w:style"))
+        }
+        related = document.part.rels.values()
+        numbering = [rel.target_part for rel in related if rel.reltype.endswith("/numbering")]
+        self.numbering = Numbering(numbering[0].element if numbering else None)
+        self.items: list[str] = []  # lines of the list being read
+
+    def read(self) -> None:
+        """Add everything to the outline."""
+        self.read_content(self.root)
+        self.end_list()
+
+    def read_content(self, parent: BaseOxmlElement) -> None:
+        """Add the paragraphs and tables right under ``parent``."""
+        for element in content(parent, (PARAGRAPH, TABLE)):
+            if element.tag == TABLE:
+                self.end_list()
+                self.add_table(element)
+            else:
+                self.add_paragraph(element)
+
+    def add_paragraph(self, paragraph: BaseOxmlElement) -> None:
+        """Add a heading, a list item or a text."""
+        text = text_of(paragraph).strip()
+        if not text:
+            return
+        level = self.heading_level(paragraph)
+        depth, marker = self.marker(paragraph)
+        if level is not None:
+            self.end_list()
+            self.outline.heading(level, f"{marker.strip('-')} {text}")
+        elif marker:
+            self.items.append(f"{'  ' * depth}{marker} {text}")
+        else:
+            self.end_list()
+            self.outline.add(text)
+
+    def end_list(self) -> None:
+        """Add the list that was read as one block."""
+        self.outline.add("\n".join(self.items), "list")
+        self.items.clear()
+
+    def properties(self, paragraph: BaseOxmlElement) -> Iterator[BaseOxmlElement]:
+        """Yield the properties of the paragraph, then those of its style and the styles below."""
+        own = paragraph.find(qn("w:pPr"))
+        if own is None:
+            return
+        yield own
+        style_id = value(own, "w:pStyle")
+        for _ in range(len(self.styles)):  # a damaged file may chain styles in a circle
+            style = self.styles.get(style_id)
+            if style is None:
+                return
+            yield style
+            style_id = value(style, "w:basedOn")
+
+    def heading_level(self, paragraph: BaseOxmlElement) -> int | None:
+        """Return the level of a heading, 0 for the title of the document, None for text."""
+        for properties in self.properties(paragraph):
+            name = value(properties, "w:name")
+            if name.lower() == "title":
+                return 0
+            if match := HEADING_STYLE.fullmatch(name.strip()):
+                return int(match.group(1))
+            outline_level = next(properties.iter(qn("w:outlineLvl")), None)
+            if outline_level is not None:
+                level = int(outline_level.get(qn("w:val"), 9))
+                return level + 1 if level < 9 else None  # 9 is body text
+        return None
+
+    def marker(self, paragraph: BaseOxmlElement) -> tuple[int, str]:
+        """Return the depth of a list item and its number or dash, "" for other paragraphs."""
+        for properties in self.properties(paragraph):
+            numbered = next(properties.iter(qn("w:numPr")), None)
+            if numbered is not None:
+                level = value(numbered, "w:ilvl")
+                depth = min(int(level), 8) if level.isdecimal() else 0
+                return depth, self.numbering.marker(value(numbered, "w:numId"), depth)
+        return 0, ""
+
+    def add_table(self, table: BaseOxmlElement) -> None:
+        """Add a table; one of a single column only frames what is in it."""
+        rows = list(content(table, (qn("w:tr"),)))
+        grid = list(grid_rows(rows))
+        if max(map(len, grid), default=0) < 2:
+            for row in rows:
+                for cell in content(row, (qn("w:tc"),)):
+                    self.read_content(cell)
+            self.end_list()
+            return
+        header_rows = 0
+        while (
+            header_rows < len(rows)
+            and rows[header_rows].find(".//" + qn("w:tblHeader")) is not None
+        ):
+            header_rows += 1
+        self.outline.table(row_lines(grid, header_rows=header_rows or int(has_header(grid))))
+
+
+def content(parent: BaseOxmlElement, tags: tuple[str, ...]) -> Iterator[BaseOxmlElement]:
+    """Yield the children with these tags, also those in content controls and tracked changes."""
+    for element in parent.iterchildren():
+        if element.tag in tags:
+            yield element
+        elif element.tag in WRAPPERS:
+            yield from content(element, tags)
+
+
+def text_of(element: BaseOxmlElement) -> str:
+    """Return the text under an element, text boxes on lines of their own."""
+    parts: list[str] = []
+    for child in element.iterchildren():
+        if child.tag == TEXT:
+            parts.append(child.text or "")
+        elif child.tag not in COPIES:
+            parts += SIGNS.get(child.tag, ""), text_of(child)
+    return "".join(parts)
+
+
+def grid_rows(rows: list[BaseOxmlElement]) -> Iterator[Row]:
+    """Yield the cells of each row; merged ones are repeated down and None to the right."""
+    above: list[str | None] = []
+    for row in rows:
+        cells: list[str | None] = []
+        for cell in content(row, (qn("w:tc"),)):
+            merged = next(cell.iter(qn("w:vMerge")), None)
+            text: str | None = fold(text_of(cell))
+            if merged is not None and merged.get(qn("w:val")) != "restart":
+                text = above[len(cells)] if len(cells) < len(above) else ""
+            cells.append(text)
+            width = next(cell.iter(qn("w:gridSpan")), None)
+            if width is not None:
+                reach = int(width.get(qn("w:val"), 1))
+                cells.extend([None] * (min(reach, MAX_SPAN) - 1))
+        yield cells
+        above = cells

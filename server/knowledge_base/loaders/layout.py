@@ -1,0 +1,220 @@
+"""Makes blocks of the printed lines of pages. Does not know which format they are from."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from server.knowledge_base.loaders.outline import Outline
+from server.knowledge_base.loaders.prose import WIDE, heading_level, is_short
+
+LIST_MARK = re.compile(
+    r"[•·●○■□▪◦‣–*-]\s|\(?\d{1,3}(?:[.．](?!\d)|[)）、])|[（(][一二三四五六七八九十]+[)）]|"
+    r"[①-⑳]|[一二三四五六七八九十]+、|[a-zA-Z][.)]\s"
+)
+DIGITS = re.compile(r"\d+")
+PAGE_NUMBER = re.compile(r"\W*(\d{1,4})\W*(?:\d{1,4}\W*)?")
+AMOUNT = re.compile(r"\W*[\d.,%]+\s*[^\d\s]{0,2}")  # key figures are set large, but head nothing
+ENDS_WIDE = re.compile(f"[{WIDE}]$")
+STARTS_WIDE = re.compile(f"[{WIDE}]")
+LAST_WORD = re.compile(r"([A-Za-z]+)-$")
+FIRST_WORD = re.compile(rf"[a-z]+|[{WIDE}]|\S+")
+WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*")
+
+Kind = Literal["text", "heading", "list", "table"]
+CELL_GAP = "  "  # between the cells of a row
+
+EDGE_LINES = 2  # running heads and feet have one line, sometimes two
+MIN_REPEATS = 3
+HEADING_RATIO = 1.15  # emphasis and subscripts change the size by less
+MAX_LEVELS = 4
+MAX_LEADING = 2.2  # baseline distance within a paragraph, in font sizes; 1.5 lines are 1.8
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A printed line; lengths in points, ``bottom`` is the height of its baseline."""
+
+    text: str
+    left: float
+    right: float
+    bottom: float
+    size: float
+    is_row: bool = False  # wide gaps part it into cells
+
+
+@dataclass(slots=True)
+class Group:
+    """A block: its items are rows of a table, items of a list, else one; each of some lines."""
+
+    kind: Kind
+    items: list[list[Line]]
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is usual in the whole document."""
+
+    levels: dict[float, int]  # font size to heading level
+    words: frozenset[str] = field(default_factory=frozenset)  # to tell hyphens from wraps
+
+
+def add_pages(outline: Outline, pages: Sequence[Sequence[Line]]) -> None:
+    """Add the lines of all pages, counted from 1, without running heads, feet and page numbers."""
+    bodies = drop_furniture(pages)
+    lines = [line for body in bodies for line in body]
+    words = frozenset(word.lower() for line in lines for word in WORD.findall(line.text))
+    measures = Measures(heading_sizes(lines), words)
+    for number, body in enumerate(bodies, start=1):
+        for group in grouped(body, measures):
+            text = "\n".join(
+                join_wrapped([line.text for line in item], measures.words) for item in group.items
+            )
+            if group.kind == "heading":
+                outline.heading(group.level, text, page=number)
+            elif group.kind == "table":
+                outline.table(text.split("\n"), page=number)
+            else:
+                outline.add(text, group.kind, page=number)
+
+
+def drop_furniture(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
+    """Return the pages without what stands at the edge of at least three and half of them."""
+    edges = [
+        [(line, keys(line, number)) for line in edge_lines(page)]
+        for number, page in enumerate(pages)
+    ]
+    counts = Counter(
+        key for edge in edges for key in set().union(*(line_keys for _, line_keys in edge))
+    )
+    least = max(MIN_REPEATS, sum(map(bool, pages)) / 2)
+    kept = []
+    for page, edge in zip(pages, edges, strict=True):
+        dropped = {
+            id(line) for line, line_keys in edge if any(counts[key] >= least for key in line_keys)
+        }
+        # A page of nothing but such lines is no furniture: pages may just be alike.
+        kept.append([line for line in page if id(line) not in dropped] or list(page))
+    return kept
+
+
+def edge_lines(page: Sequence[Line]) -> list[Line]:
+    """Return the highest and lowest lines; a row close to others belongs to a table."""
+    ordered = sorted(page, key=lambda line: -line.bottom)
+    edge = ordered[:EDGE_LINES] + ordered[EDGE_LINES:][-EDGE_LINES:]
+    return [line for line in edge if not line.is_row or is_apart(line, ordered)]
+
+
+def is_apart(line: Line, others: Sequence[Line]) -> bool:
+    """Tell whether no other line is within the leading of a paragraph."""
+    distances = (abs(line.bottom - other.bottom) for other in others if other is not line)
+    return min(distances, default=0.0) > MAX_LEADING * line.size
+
+
+def keys(line: Line, page: int) -> set[tuple[str, int, float]]:
+    """Return what may be the same on all pages, for each cell: its words, or its page number.
+
+    One cell is enough, as the title of the book often stands beside that of the chapter. The size
+    tells the title on the first page from its repetitions.
+    """
+    found = set()
+    for cell in line.text.split(CELL_GAP):
+        number = PAGE_NUMBER.fullmatch(cell)
+        text, count = ("", int(number.group(1)) - page) if number else (DIGITS.sub("#", cell), 0)
+        found.add((text, count, rounded(line.size)))
+    return found
+
+
+def heading_sizes(lines: Sequence[Line]) -> dict[float, int]:
+    """Return the level of each font size that is clearly larger than the usual one."""
+    chars: Counter[float] = Counter()
+    for line in lines:
+        chars[rounded(line.size)] += len(line.text)
+    if not chars:
+        return {}
+    usual = chars.most_common(1)[0][0]
+    large = sorted((size for size in chars if size >= usual * HEADING_RATIO), reverse=True)
+    return {size: min(level, MAX_LEVELS) for level, size in enumerate(large, start=1)}
+
+
+def rounded(size: float) -> float:
+    """Return the size in half points: scaling leaves noise behind the comma."""
+    return round(size * 2) / 2
+
+
+def grouped(lines: Sequence[Line], measures: Measures) -> Iterator[Group]:
+    """Yield headings, paragraphs, lists and tables of a page."""
+    group: Group | None = None
+    for line in lines:
+        kind, level = classify(line, measures)
+        if group and belongs(group, line, kind, level, right_edge(line, lines)):
+            group.items[-1].append(line)
+        elif group and kind == group.kind and kind in ("list", "table"):
+            group.items.append([line])
+        else:
+            if group:
+                yield group
+            group = Group(kind, [[line]], level)
+    if group:
+        yield group
+
+
+def classify(line: Line, measures: Measures) -> tuple[Kind, int]:
+    """Return what the line begins if nothing before it goes on, and the level of a heading."""
+    if line.is_row:
+        return "table", 0
+    level = measures.levels.get(rounded(line.size))
+    if level and is_short(line.text) and not AMOUNT.fullmatch(line.text):
+        return "heading", level
+    numbered = heading_level(line.text)
+    if numbered is not None:
+        return "heading", MAX_LEVELS + numbered
+    return ("list" if LIST_MARK.match(line.text) else "text"), 0
+
+
+def belongs(group: Group, line: Line, kind: str, level: int, edge: float) -> bool:
+    """Tell whether the line goes on with the group; ``edge`` is where full lines end."""
+    last = group.items[-1][-1]
+    if "table" in (kind, group.kind) or rounded(last.size) != rounded(line.size):
+        return False
+    is_near = 0 < last.bottom - line.bottom <= MAX_LEADING * last.size
+    if not is_near or not is_full(last, line, edge):
+        return False
+    if "heading" in (kind, group.kind):
+        return kind == group.kind and level == group.level <= MAX_LEVELS
+    hanging = 4 if group.kind == "list" else 1  # text of an item begins behind its mark
+    return kind == "text" and line.left < last.left + hanging * last.size
+
+
+def right_edge(line: Line, lines: Sequence[Line]) -> float:
+    """Return where the lines of the same column end."""
+    column = (other for other in lines if abs(other.left - line.left) < 4 * line.size)
+    return max((other.right for other in column if not other.is_row), default=line.right)
+
+
+def is_full(last: Line, line: Line, edge: float) -> bool:
+    """Tell whether the first word of ``line`` had no room on the line before it."""
+    if last.text.endswith("-") and line.text[:1].islower():
+        return True
+    word = FIRST_WORD.match(line.text)
+    text = word.group() if word else ""
+    width = line.size * (1 if STARTS_WIDE.match(text) else 0.5 * len(text))
+    return last.right + width + line.size > edge  # one more for a space or a forbidden line end
+
+
+def join_wrapped(lines: Sequence[str], words: frozenset[str]) -> str:
+    """Return the lines of a paragraph as one: without a space in Chinese, words made whole."""
+    text = lines[0]
+    for line in lines[1:]:
+        start, end = LAST_WORD.search(text), FIRST_WORD.match(line)
+        if start and end and line[:1].islower():
+            compound = f"{start.group(1)}-{end.group()}".lower()
+            is_compound = compound in words and compound.replace("-", "") not in words
+            text = (text if is_compound else text[:-1]) + line
+        elif text.endswith("-") or (ENDS_WIDE.search(text) and STARTS_WIDE.match(line)):
+            text += line
+        else:
+            text += f" {line}"
+    return text

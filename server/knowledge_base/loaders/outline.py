@@ -1,0 +1,80 @@
+"""Collects the blocks of a document under their headings. Knows no file format."""
+
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Literal
+
+from server.datatypes import Block, Document
+from server.errors import TooLarge
+from server.knowledge_base.loaders.prose import fold
+
+MAX_HEADING_CHARS = 200  # more is a paragraph that was styled as a heading
+
+
+def too_large(name: str, max_chars: int) -> TooLarge:
+    """Return the error that names the setting to raise."""
+    return TooLarge(
+        what_en=f"The text of {name!r}, counted in characters,",
+        what_zh=f"{name!r} 的文本字符数",
+        limit=f"{max_chars:,}",
+        setting="kb.max_extracted_mb",
+    )
+
+
+class Outline:
+    """A document being built; refuses text beyond ``max_chars`` before it piles up in memory."""
+
+    def __init__(self, name: str, *, max_chars: int) -> None:
+        self.name = name
+        self.max_chars = max_chars
+        self.blocks: list[Block] = []
+        self.path: list[tuple[int, str]] = []  # level and text of the headings in force
+        self.top_heading = ""  # the first one of the highest level
+        self.chars = 0
+
+    def heading(self, level: int, text: str, *, page: int | None = None) -> None:
+        """Add a heading and put what follows under it; a smaller ``level`` is further out."""
+        text = fold(text)
+        if not text or len(text) > MAX_HEADING_CHARS:
+            self.add(text, page=page)
+            return
+        while self.path and self.path[-1][0] >= level:
+            self.path.pop()
+        self.add(text, "heading", page=page)
+        self.path.append((level, text))
+        if level <= 1 and not self.top_heading:
+            self.top_heading = text
+
+    def add(
+        self,
+        text: str,
+        kind: Literal["text", "heading", "list", "table"] = "text",
+        *,
+        page: int | None = None,
+    ) -> None:
+        """Add a block under the headings in force; blank text adds nothing."""
+        if text.strip():
+            self.spend(len(text) + len(Document.SEPARATOR))
+            self.blocks.append(Block(text, kind, page, tuple(text for _, text in self.path)))
+
+    def table(self, lines: Iterable[str], *, caption: str = "", page: int | None = None) -> None:
+        """Add a table of one line per row; its caption counts as a heading of the rows only."""
+        self.add(caption, page=page)
+        kept = []
+        for line in lines:
+            self.spend(len(line) + 1)
+            kept.append(line)
+        if kept:
+            headings = (*(text for _, text in self.path), *filter(None, [caption]))
+            self.blocks.append(Block("\n".join(kept), "table", page, headings))
+
+    def spend(self, chars: int) -> None:
+        """Count characters against the limit."""
+        self.chars += chars
+        if self.chars > self.max_chars + len(Document.SEPARATOR):
+            raise too_large(self.name, self.max_chars)
+
+    def document(self, title: str = "") -> Document:
+        """Return what was collected, titled by ``title``, the top heading or the file name."""
+        title = fold(title) or self.top_heading or PurePath(self.name).stem
+        return Document(title, tuple(self.blocks))

@@ -1,0 +1,48 @@
+"""Work on a data folder that no service is using. Knows no routes."""
+
+import logging
+import shutil
+
+from tqdm import tqdm
+
+from configs import Settings
+from server.db.database import Database
+from server.db.knowledge_bases import list_kbs
+from server.knowledge_base.derived import IndexPool
+from server.knowledge_base.embedders import EmbedderPool
+from server.knowledge_base.lock import FolderLock
+from server.knowledge_base.paths import DataFolder
+
+logger = logging.getLogger(__name__)
+
+
+def create_tables(settings: Settings) -> None:
+    """Create the data folder and its tables, or upgrade them.
+
+    Raises:
+        DataDirectoryInUse: a service is using the folder.
+    """
+    folder = DataFolder(settings.paths.data)
+    with FolderLock(folder).hold():
+        database = Database(folder.database)
+        database.migrate()
+        database.close()
+
+
+def recreate_indexes(settings: Settings) -> None:
+    """Build the indexes of all knowledge bases anew from SQL, with a progress bar.
+
+    Raises:
+        DataDirectoryInUse: a service is using the folder.
+    """
+    folder = DataFolder(settings.paths.data)
+    embedders = EmbedderPool(settings.embedding, folder.models)
+    with FolderLock(folder).hold():
+        database = Database(folder.database)
+        shutil.rmtree(folder.indexes, ignore_errors=True)
+        pool = IndexPool(folder)
+        with database.read() as session:
+            for kb, _ in tqdm(list_kbs(session), unit="kb"):
+                pool.get(session, kb, embedders.get(kb.embedding_model))
+        pool.close()
+        database.close()

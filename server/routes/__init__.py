@@ -1,0 +1,17 @@
+"""The REST interface: one file an area, listed here."""
+
+from fastapi import APIRouter
+
+from server.plugins import Registry
+
+ROUTERS: Registry[APIRouter] = Registry(
+    "router",
+    {
+        "health": "server.routes.health:router",
+        "status": "server.routes.status:router",
+        "knowledge_bases": "server.routes.knowledge_bases:router",
+        "chat": "server.routes.chat:router",
+        "legacy knowledge base": "server.routes.legacy.knowledge_base:router",
+        "legacy chat": "server.routes.legacy.chat:router",
+    },
+)

@@ -1,0 +1,118 @@
+"""What every request passes before its route: who may ask, how much, and is the service ready.
+
+Knows paths, not what the routes behind them do.
+"""
+
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from configs.settings import ServerSettings
+from server.auth import KeyStore
+from server.errors import Forbidden, TooLarge, Unauthorized, ZhiwenError
+from server.network import is_loopback
+from server.readiness import Readiness
+from server.routes.errors import error_response
+
+# Without a key: probes, and the documentation of the interface, which holds no data.
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/redoc", "/openapi.json"})
+OPEN_FOLDERS = ("/static-offline-docs/", "/docs/")
+MULTIPART_BYTES = 1 << 20  # what the form around the files may take
+
+
+class Gate:
+    """Refuses requests that must not reach a route, each with the error that says why."""
+
+    def __init__(
+        self, app: ASGIApp, *, settings: ServerSettings, keys: KeyStore, readiness: Readiness
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.keys = keys
+        self.readiness = readiness
+        self.needs_key = not is_loopback(settings.host)
+        self.max_bytes = (settings.max_upload_mb << 20) + MULTIPART_BYTES
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with an error."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        try:
+            self._check(request)
+        except ZhiwenError as error:
+            await error_response(request, error)(scope, receive, send)
+            return
+        limited = LimitedBody(receive, self.max_bytes, self._too_large())
+        await self.app(scope, limited.receive, send)
+
+    def _check(self, request: Request) -> None:
+        """Raise the error for a request that must not reach its route."""
+        path = request.url.path
+        is_open = path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+        if self.needs_key:
+            if not is_open and not self.keys.is_valid(offered_key(request)):
+                raise Unauthorized
+        else:
+            self._check_origin(request)
+        length = request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > self.max_bytes:
+            raise self._too_large()
+        if not is_open:
+            self.readiness.check()
+
+    def _check_origin(self, request: Request) -> None:
+        """Refuse other sites' pages: they reach loopback through the user's browser."""
+        names = [host_of(request.headers.get("host", "localhost"))]
+        if origin := request.headers.get("origin"):
+            names.append(urlsplit(origin).hostname or origin)
+        for name in names:
+            if not is_loopback(name) and name not in self.settings.allowed_hosts:
+                raise Forbidden(host=name[:200])
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
+            what_en="The request",
+            what_zh="请求",
+            limit=f"{self.settings.max_upload_mb} MiB",
+            setting="server.max_upload_mb",
+        )
+
+
+class LimitedBody:
+    """Counts the bytes of a body that does not say, or lies about, its length."""
+
+    def __init__(self, receive: Receive, max_bytes: int, error: TooLarge) -> None:
+        self._receive = receive
+        self._left = max_bytes
+        self._error = error
+
+    async def receive(self) -> Message:
+        """Pass on the next part of the body.
+
+        Raises:
+            TooLarge: there is more than is allowed.
+        """
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise self._error
+        return message
+
+
+def host_of(header: str) -> str:
+    """Return the name in a Host header, without its port."""
+    return urlsplit(f"//{header}").hostname or header
+
+
+def offered_key(request: Request) -> str:
+    """Return the key that a request carries, "" if none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+
+
+def add_gate(app: FastAPI, settings: ServerSettings, keys: KeyStore, readiness: Readiness) -> None:
+    """Put the gate before all routes."""
+    app.add_middleware(Gate, settings=settings, keys=keys, readiness=readiness)

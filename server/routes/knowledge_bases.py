@@ -1,0 +1,175 @@
+"""``/api/v1/knowledge_bases``: knowledge bases, their files, search."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi.responses import FileResponse, JSONResponse
+
+from server.chat.sources import describe_sources, number_hits
+from server.db.models import FileRow, KnowledgeBaseRow
+from server.errors import ZhiwenError
+from server.knowledge_base.ingest import IngestOptions
+from server.routes.dependencies import Objects, Wanted
+from server.routes.downloads import send_file
+from server.routes.uploads import check_count, describe_error, upload_name
+from server.schemas.fields import ChunkOverlap, ChunkSize
+from server.schemas.native import (
+    ChunkText,
+    CreateKnowledgeBase,
+    File,
+    KnowledgeBase,
+    SearchAnswer,
+    SearchRequest,
+    UploadedFile,
+)
+
+router = APIRouter(prefix="/api/v1/knowledge_bases", tags=["knowledge bases"])
+
+
+@router.get("", summary="List knowledge bases")
+def list_knowledge_bases(objects: Objects) -> list[KnowledgeBase]:
+    """Return all knowledge bases by name."""
+    return [describe_kb(objects, kb, files) for kb, files in objects.knowledge_bases.list_all()]
+
+
+@router.post("", status_code=201, summary="Create a knowledge base")
+def create_knowledge_base(objects: Objects, body: CreateKnowledgeBase) -> KnowledgeBase:
+    """Create an empty knowledge base."""
+    kb = objects.knowledge_bases.create(**body.model_dump())
+    return describe_kb(objects, kb, 0)
+
+
+@router.get("/{name}", summary="Show a knowledge base")
+def show_knowledge_base(objects: Objects, name: str) -> KnowledgeBase:
+    """Return one knowledge base."""
+    return describe_kb(objects, *objects.knowledge_bases.get(name))
+
+
+@router.delete("/{name}", status_code=204, summary="Delete a knowledge base")
+def delete_knowledge_base(objects: Objects, name: str) -> None:
+    """Delete a knowledge base with all its files."""
+    objects.knowledge_bases.delete(name)
+
+
+@router.get("/{name}/files", summary="List files")
+def list_files(objects: Objects, name: str) -> list[File]:
+    """Return the files of a knowledge base by name."""
+    return [describe_file(row) for row in objects.knowledge_bases.list_files(name)]
+
+
+@router.post(
+    "/{name}/files",
+    status_code=201,
+    summary="Upload files",
+    responses={207: {"description": "Some files were added, others not"}},
+)
+def upload_files(
+    objects: Objects,
+    wanted: Wanted,
+    name: str,
+    files: list[UploadFile],
+    override: Annotated[bool, Form(description="Replace files of the same name")] = False,
+    chunk_size: Annotated[ChunkSize | None, Form()] = None,
+    chunk_overlap: Annotated[ChunkOverlap | None, Form()] = None,
+) -> JSONResponse:
+    """Add files; each is told apart: 201 all were added, 207 some, else the first one's error."""
+    objects.knowledge_bases.get(name)
+    check_count(files, objects.settings.server.max_files_per_upload)
+    options = IngestOptions(override, chunk_size, chunk_overlap)
+    results, errors = [], []
+    for file in files:
+        shown = upload_name(file)
+        try:
+            row = objects.knowledge_bases.add_file(name, shown, file.file, options=options)
+            results.append(UploadedFile(name=row.name, file=describe_file(row)))
+        except ZhiwenError as error:
+            errors.append(error)
+            results.append(UploadedFile(name=shown[:300], error=describe_error(error, wanted)))
+    status = 201 if not errors else 207 if len(errors) < len(files) else errors[0].status
+    body: dict[str, object] = {"files": [result.model_dump(mode="json") for result in results]}
+    if status >= 400:
+        body["error"] = describe_error(errors[0], wanted).model_dump()
+    return JSONResponse(body, status)
+
+
+@router.delete("/{name}/files/{file_name:path}", status_code=204, summary="Delete a file")
+def delete_file(objects: Objects, name: str, file_name: str) -> None:
+    """Delete a file with its chunks."""
+    objects.knowledge_bases.delete_file(name, file_name)
+
+
+@router.get("/{name}/files/{file_name:path}/content", summary="Download a file")
+def download_file(
+    objects: Objects, name: str, file_name: str, preview: Annotated[bool, Query()] = False
+) -> FileResponse:
+    """Return the bytes that were uploaded."""
+    row, path = objects.knowledge_bases.find_blob(name, file_name)
+    return send_file(row, path, preview=preview)
+
+
+@router.get("/{name}/files/{file_name:path}/text", summary="Show the text of a file")
+def show_text(objects: Objects, name: str, file_name: str) -> dict[str, str]:
+    """Return the extracted text, whose characters all offsets count."""
+    row = objects.knowledge_bases.read_file(name, file_name)
+    return {"name": row.name, "title": row.title, "text": row.text}
+
+
+@router.get("/{name}/files/{file_name:path}/chunks", summary="List the chunks of a file")
+def list_chunks(objects: Objects, name: str, file_name: str) -> list[ChunkText]:
+    """Return the chunks of a file in order."""
+    return [
+        ChunkText(
+            id=passage.chunk_id,
+            order=passage.order,
+            text=passage.chunk.text,
+            start=passage.chunk.start,
+            end=passage.chunk.end,
+            page=passage.chunk.page,
+            headings=list(passage.chunk.headings),
+        )
+        for passage in objects.knowledge_bases.list_chunks(name, file_name)
+    ]
+
+
+@router.post("/{name}/search", summary="Search")
+def search(objects: Objects, name: str, body: SearchRequest) -> SearchAnswer:
+    """Return the hits for a question, whether it is covered, and how they were found."""
+    question = objects.chat.check_question(body.query)
+    found = objects.retriever.retrieve(
+        name, question, top_k=body.top_k, score_threshold=body.score_threshold
+    )
+    return SearchAnswer.model_validate(
+        {
+            "covered": found.is_covered,
+            "hits": describe_sources(number_hits(found.hits)),
+            "trace": found.trace,
+        }
+    )
+
+
+def describe_kb(objects: Objects, kb: KnowledgeBaseRow, files: int) -> KnowledgeBase:
+    """Return a knowledge base as it is shown."""
+    return KnowledgeBase(
+        name=kb.name,
+        info=kb.info,
+        embedding_model=kb.embedding_model,
+        languages=objects.embedders.languages(kb.embedding_model),
+        chunk_size=kb.chunk_size,
+        chunk_overlap=kb.chunk_overlap,
+        files=files,
+        revision=kb.revision,
+        created_at=kb.created_at,
+    )
+
+
+def describe_file(row: FileRow) -> File:
+    """Return a file as it is shown."""
+    return File(
+        name=row.name,
+        title=row.title,
+        size=row.size,
+        sha256=row.blob,
+        chunks=row.chunk_count,
+        revision=row.revision,
+        updated_at=row.updated_at,
+    )

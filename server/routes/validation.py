@@ -1,0 +1,58 @@
+"""What pydantic found wrong, in words for people. Knows no routes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from server.datatypes import Language
+
+SHOWN = 5  # problems that one message names
+VALUE_CHARS = 60
+
+# By pydantic's error types; what is missing here keeps pydantic's own English words.
+TEXTS: dict[str, tuple[str, str]] = {
+    "missing": ("is missing", "缺失"),
+    "extra_forbidden": ("is not a known field", "不是已知字段"),
+    "json_invalid": ("the body is not valid JSON", "请求体不是合法的 JSON"),
+    "greater_than_equal": ("must be at least {ge}", "不得小于 {ge}"),
+    "less_than_equal": ("must be at most {le}", "不得大于 {le}"),
+    "greater_than": ("must be more than {gt}", "必须大于 {gt}"),
+    "less_than": ("must be less than {lt}", "必须小于 {lt}"),
+    "finite_number": ("must be a finite number", "必须是有限的数"),
+    "int_type": ("must be a whole number", "必须是整数"),
+    "int_parsing": ("must be a whole number", "必须是整数"),
+    "int_from_float": ("must be a whole number", "必须是整数"),
+    "float_type": ("must be a number", "必须是数字"),
+    "float_parsing": ("must be a number", "必须是数字"),
+    "bool_type": ("must be true or false", "必须是 true 或 false"),
+    "bool_parsing": ("must be true or false", "必须是 true 或 false"),
+    "string_type": ("must be text", "必须是文本"),
+    "string_too_long": ("must be at most {max_length} characters", "最多 {max_length} 个字符"),
+    "string_too_short": ("must be at least {min_length} characters", "至少 {min_length} 个字符"),
+    "too_short": ("must have at least {min_length} items", "至少 {min_length} 项"),
+    "too_long": ("must have at most {max_length} items", "最多 {max_length} 项"),
+    "list_type": ("must be a list", "必须是列表"),
+    "dict_type": ("must be an object", "必须是对象"),
+    "model_attributes_type": ("must be a JSON object", "必须是 JSON 对象"),
+    "literal_error": ("must be {expected}", "必须是 {expected}"),
+}
+
+
+def describe_problems(problems: Sequence[Mapping[str, Any]], language: Language) -> str:
+    """Return the problems as one line, each with the field, what is allowed and what came."""
+    parts = [describe_problem(problem, language) for problem in problems[:SHOWN]]
+    return ("；" if language == "zh" else "; ").join(parts)
+
+
+def describe_problem(problem: Mapping[str, Any], language: Language) -> str:
+    """Return one problem in words."""
+    place = ".".join(str(part) for part in problem["loc"][1:])
+    if problem["type"] == "json_invalid":
+        place = ""  # it holds an offset, not a field
+    known = TEXTS.get(problem["type"])
+    text = str(problem["msg"])
+    if known:
+        text = known[1 if language == "zh" else 0].format(**problem.get("ctx", {}))
+    value = repr(problem.get("input"))
+    is_whole = problem["type"] in ("missing", "json_invalid", "model_attributes_type")
+    came = "" if is_whole or len(value) > VALUE_CHARS else f" ({value})"
+    return f"{place} {text}{came}".strip()

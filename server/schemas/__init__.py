@@ -1,0 +1,1 @@
+"""Requests and answers of the REST interface. Know nothing of how they are carried out."""

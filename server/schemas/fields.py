@@ -1,0 +1,39 @@
+"""Fields that several requests share, so that a name means the same everywhere."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_TOP_K = 100
+MAX_CHUNK = 20_000
+
+TopK = Annotated[int, Field(strict=True, ge=1, le=MAX_TOP_K, description="Most hits to use")]
+Threshold = Annotated[
+    float,
+    Field(
+        strict=True,
+        ge=0,
+        le=2,
+        allow_inf_nan=False,
+        description="Distance of the dense leg, 0 to 2, smaller is stricter; 2 lets all pass",
+    ),
+]
+Temperature = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False)]
+MaxTokens = Annotated[int, Field(strict=True, le=1_000_000)]
+ChunkSize = Annotated[int, Field(ge=20, le=MAX_CHUNK, description="Most characters of a chunk")]
+ChunkOverlap = Annotated[int, Field(ge=0, le=MAX_CHUNK // 2, description="Shared characters")]
+KbName = Annotated[str, Field(examples=["samples"], description="Name of a knowledge base")]
+Question = Annotated[str, Field(examples=["What does the warranty cover?"])]
+
+
+class Request(BaseModel):
+    """A request body; fields that it does not have are refused by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Turn(BaseModel):
+    """A message of the conversation so far."""
+
+    role: Literal["user", "assistant", "system"]
+    content: str

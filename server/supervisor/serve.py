@@ -1,0 +1,95 @@
+"""The API in this process: settings, log, port, certificate, uvicorn. Does not know its routes."""
+
+import logging.config
+import ssl
+from typing import Any
+
+from configs import Settings, load_settings
+from configs.settings import SettingsError
+from server.errors import StartError, ZhiwenError
+from server.language import choose_language
+from server.supervisor import preflight
+from server.supervisor.console import Console
+from server.supervisor.parent import watch_parent
+
+GRACE_S = 5  # for requests under way; the supervisor kills after 8
+
+
+def serve(
+    server: dict[str, Any],  # values of flags, checked by the settings
+    *,
+    ssl_keyfile: str | None = None,
+    ssl_certfile: str | None = None,
+) -> int:
+    """Serve the API until a signal and return the exit status; ``server``: settings that win."""
+    watch_parent()
+    try:
+        settings = load_settings(server=server)
+    except SettingsError as error:
+        Console(choose_language("auto")).write(str(error), is_error=True)
+        return 2
+    try:
+        preflight.check_port(settings.server.host, settings.server.port)
+        check_certificate(ssl_keyfile, ssl_certfile)
+        run(settings, ssl_keyfile, ssl_certfile)
+    except ZhiwenError as error:
+        Console(choose_language(settings.server.language)).fail(error)
+        return 1
+    return 0
+
+
+def check_certificate(keyfile: str | None, certfile: str | None) -> None:
+    """Load the certificate and its key, if there are any.
+
+    Raises:
+        StartError: they cannot be read, do not belong together or the key is encrypted.
+    """
+    if keyfile is None or certfile is None:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certfile, keyfile, password="")  # "" : never ask at the terminal
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise StartError(
+            reason_en=f"The certificate {certfile!r} with the key {keyfile!r} cannot be used: "
+            f"{error}. Give two PEM files that belong together, the key without a password.",
+            reason_zh=f"证书 {certfile!r} 与私钥 {keyfile!r} 不可用：{error}。"
+            "请提供相互匹配的 PEM 文件，私钥不能带密码。",
+        ) from error
+
+
+def run(settings: Settings, keyfile: str | None, certfile: str | None) -> None:
+    """Build the app and serve it."""
+    logging.config.dictConfig(log_config(settings.logging.level))
+    import uvicorn
+
+    from server.app import create_app
+
+    uvicorn.run(
+        create_app(settings),
+        host=settings.server.host,
+        port=settings.server.port,
+        ssl_keyfile=keyfile,
+        ssl_certfile=certfile,
+        log_config=None,
+        log_level=settings.logging.level.lower(),
+        access_log=settings.logging.level == "DEBUG",
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def log_config(level: str) -> dict[str, Any]:  # the schema of logging.config
+    """Return a configuration that writes time, level and logger to stdout."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "stream": "ext://sys.stdout",
+            }
+        },
+        "root": {"level": level, "handlers": ["console"]},
+    }

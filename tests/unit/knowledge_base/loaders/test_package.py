@@ -1,0 +1,28 @@
+import pytest
+
+from server.errors import EmptyDocument, UnsupportedFormat
+from tests.unit.knowledge_base.loaders.conftest import Read
+
+
+@pytest.mark.parametrize("name", ["notes", "notes.exe", "notes.txt.zip", ".txt"])
+def test_unknown_extension_is_refused_with_the_known_ones(read: Read, name: str) -> None:
+    with pytest.raises(UnsupportedFormat, match=r"\.csv, \.docx, \.htm"):
+        read(name, "text")
+
+
+def test_line_ends_and_invisible_characters_are_cleaned(read: Read) -> None:
+    text = "知\u200b识\xad库\x00\r\n第二\xa0行\x07\u2028第三行\ttab"
+    assert read("a.txt", text).text == "知识库\n第二 行\n第三行\ttab"
+
+
+def test_characters_beyond_the_basic_plane_are_kept(read: Read) -> None:
+    assert read("a.txt", "𠮷野家 👨‍👩‍👧").text == "𠮷野家 👨‍👩‍👧"
+
+
+def test_marks_without_a_letter_are_no_text(read: Read) -> None:
+    with pytest.raises(EmptyDocument, match="OCR"):
+        read("a.txt", "。。。 —— \x00 ***")
+
+
+def test_text_of_exactly_the_limit_is_accepted(read: Read) -> None:
+    assert read("a.txt", "知" * 50, max_chars=50).text == "知" * 50

@@ -1,0 +1,79 @@
+"""Stored bytes: complete or not there."""
+
+import os
+import time
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from server.errors import EmptyDocument, TooLarge, UnsafeName
+from server.knowledge_base.blobs import BlobStore
+from server.knowledge_base.paths import DataFolder
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    return BlobStore(DataFolder(tmp_path), max_bytes=1 << 20)
+
+
+def list_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_stored_bytes_lie_under_their_hash(blobs: BlobStore) -> None:
+    blob = blobs.store("kb", "a.txt", BytesIO(b"hello"))
+    assert blob.size == 5
+    assert blobs.folder.blob("kb", blob.sha256).read_bytes() == b"hello"
+
+
+def test_the_same_bytes_are_stored_once(blobs: BlobStore) -> None:
+    first = blobs.store("kb", "a.txt", BytesIO(b"hello"))
+    second = blobs.store("kb", "b.txt", BytesIO(b"hello"))
+    assert first == second
+    assert list_files(blobs.folder.root) == [first.sha256]
+
+
+def test_a_stream_beyond_the_limit_leaves_nothing(blobs: BlobStore) -> None:
+    with pytest.raises(TooLarge, match="1 MiB"):
+        blobs.store("kb", "a.txt", BytesIO(b"x" * (1 << 21)))
+    assert list_files(blobs.folder.root) == []
+
+
+def test_an_empty_stream_leaves_nothing(blobs: BlobStore) -> None:
+    with pytest.raises(EmptyDocument):
+        blobs.store("kb", "a.txt", BytesIO(b""))
+    assert list_files(blobs.folder.root) == []
+
+
+def test_a_published_file_has_its_name_and_bytes(blobs: BlobStore) -> None:
+    blob = blobs.store("kb", "sub/a.txt", BytesIO(b"hello"))
+    blobs.publish("kb", "sub/a.txt", blob.sha256)
+    assert (blobs.folder.root / "kb/content/sub/a.txt").read_bytes() == b"hello"
+
+
+def test_unpublishing_removes_folders_that_it_leaves_empty(blobs: BlobStore) -> None:
+    blob = blobs.store("kb", "sub/a.txt", BytesIO(b"hello"))
+    blobs.publish("kb", "sub/a.txt", blob.sha256)
+    blobs.unpublish("kb", "sub/a.txt")
+    assert not (blobs.folder.root / "kb/content/sub").exists()
+
+
+def test_collecting_keeps_used_and_young_blobs(blobs: BlobStore) -> None:
+    used = blobs.store("kb", "a.txt", BytesIO(b"used")).sha256
+    young = blobs.store("kb", "b.txt", BytesIO(b"young")).sha256
+    old = blobs.store("kb", "c.txt", BytesIO(b"old")).sha256
+    for sha256 in (used, old):
+        long_ago = time.time() - 7200
+        os.utime(blobs.folder.blob("kb", sha256), (long_ago, long_ago))
+    assert blobs.collect("kb", {used}) == 1
+    assert list_files(blobs.folder.root) == sorted([used, young])
+
+
+def test_a_link_in_content_that_leads_out_is_refused(blobs: BlobStore, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "kb" / "content").mkdir(parents=True)
+    (tmp_path / "kb" / "content" / "link").symlink_to(outside)
+    with pytest.raises(UnsafeName, match="leads out"):
+        blobs.folder.content("kb", "link/a.txt")

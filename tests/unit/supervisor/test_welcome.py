@@ -1,0 +1,126 @@
+"""The sample question, asked of a small real HTTP service."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.supervisor.console import Console
+from server.supervisor.welcome import NoAnswer, featured_question, greet
+
+QUESTIONS = """
+featured: [q2]
+answerable:
+  - {id: q1, language: en, question: "First?", file: a.md, answer: A}
+  - {id: q2, language: zh, question: "住宿标准是多少？", file: b.md, answer: B}
+unanswerable: []
+"""
+SOURCES = [
+    {"number": 1, "file_name": "b.md", "page": None, "text": "", "quote": ""},
+    {"number": 2, "file_name": "c.pdf", "page": 3, "text": "", "quote": ""},
+]
+
+
+class Api(http.server.BaseHTTPRequestHandler):
+    reply: tuple[int, Any]
+    asked: list[tuple[str | None, Any]]
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        self.asked.append((self.headers["Authorization"], json.loads(self.rfile.read(length))))
+        status, body = self.reply
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def api() -> type[Api]:
+    Api.asked = []
+    Api.reply = 200, {"answer": "每晚 500 元。", "sources": SOURCES}
+    return Api
+
+
+@pytest.fixture
+def url(api: type[Api]) -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), api) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Path:
+    (tmp_path / "questions.yaml").write_text(QUESTIONS, "utf-8")
+    return tmp_path
+
+
+def test_question_answer_and_sources_are_printed(
+    url: str, samples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert greet(Console("en"), samples, url=url, token="t")
+
+    printed = capsys.readouterr().out
+    assert "Question: 住宿标准是多少？" in printed
+    assert "Answer:   每晚 500 元。" in printed
+    assert "[1] b.md\n  [2] c.pdf, p. 3\n" in printed
+
+
+def test_the_samples_are_asked_with_the_key_of_this_run(
+    url: str, samples: Path, api: type[Api]
+) -> None:
+    greet(Console("en"), samples, url=url, token="t")
+
+    request = {"question": "住宿标准是多少？", "knowledge_base": "samples", "stream": False}
+    assert api.asked == [("Bearer t", request)]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"answer": "A", "sources": []}),
+        (200, {"answer": "A"}),
+        (200, ["A"]),
+        (500, {"error": {"code": "internal_error"}}),
+        (404, {"error": {"code": "not_found"}}),
+        (404, {}),
+        (404, []),
+    ],
+)
+def test_an_answer_that_cites_nothing_does_not_pass(
+    url: str, samples: Path, api: type[Api], status: int, body: Any
+) -> None:
+    api.reply = status, body
+
+    assert not greet(Console("en"), samples, url=url, token="t")
+
+
+def test_without_the_samples_there_is_nothing_to_ask(
+    url: str, samples: Path, api: type[Api], capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.reply = 404, {"error": {"code": "unknown_knowledge_base", "message": "", "param": None}}
+
+    assert greet(Console("zh"), samples, url=url, token="t")
+    assert "没有名为 'samples' 的知识库" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[", "featured: []", "featured: [q]\nanswerable: []", "featured: [q]"]
+)
+def test_a_damaged_list_of_questions_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "questions.yaml").write_text(content, "utf-8")
+
+    with pytest.raises(NoAnswer, match=r"questions\.yaml"):
+        featured_question(tmp_path)
+
+
+def test_a_missing_list_of_questions_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NoAnswer, match=r"questions\.yaml"):
+        featured_question(tmp_path)
