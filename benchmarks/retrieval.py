@@ -58,8 +58,7 @@ def main() -> None:
             results |= label(prefix, measure(ours))
             for method, judged in theirs.items():
                 baselines |= label(f"{method}.{prefix}", measure(judged))
-            firsts = [first(item) for item in ours], [first(item) for item in theirs[REFERENCE]]
-            gain = np.subtract(*firsts).astype(float)
+            gain = firsts(ours) - firsts(theirs[REFERENCE])
             gains[prefix] = gain, [question.doc_id for question in questions.questions]
     low, high = bootstrap_gain(gains)
     results |= {"macro.gain_vs_bm25.low": float(low), "macro.gain_vs_bm25.high": float(high)}
@@ -91,9 +90,9 @@ def label(prefix: str, figures: dict[str, float]) -> dict[str, float]:
     return {f"{prefix}.{name}": value for name, value in figures.items()}
 
 
-def first(item: Judged) -> bool:
-    """Return whether the first hit is right."""
-    return bool(item.ranks) and item.ranks[0] == 1
+def firsts(judged: Sequence[Judged]) -> NDArray[np.float64]:
+    """Return 1 where the first hit is right, else 0."""
+    return np.array([item.ranks[:1] == (1,) for item in judged], np.float64)
 
 
 def run(questions: QuestionSet, mode: str) -> tuple[list[Judged], dict[str, list[Judged]]]:
@@ -122,7 +121,7 @@ def run(questions: QuestionSet, mode: str) -> tuple[list[Judged], dict[str, list
 
 def ingest(container: Container, files: Sequence[Passage], text: str) -> None:
     """Upload each text as a Markdown file with its title as the heading."""
-    for file in tqdm(files, desc=text, file=sys.stderr):
+    for file in tqdm(files, desc=text, file=sys.stderr, mininterval=2):
         content = f"# {file.title}\n\n{file.text}\n".encode()
         container.knowledge_bases.add_file(
             "bench", f"{file.id}.md", BytesIO(content), options=IngestOptions()
@@ -188,7 +187,9 @@ def judge_all(
     text: str,
 ) -> list[Judged]:
     """Rank and judge all questions of a set."""
-    pairs = tqdm(zip(questions.questions, gold, strict=True), desc=text, file=sys.stderr)
+    pairs = tqdm(
+        zip(questions.questions, gold, strict=True), desc=text, file=sys.stderr, mininterval=2
+    )
     return [judge(retrieve(question.text), right) for question, right in pairs]
 
 

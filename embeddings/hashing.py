@@ -1,6 +1,7 @@
 """Hashed character n-grams as vectors: deterministic and instant, for tests and offline trials.
 
-Knows no language, so it serves all; its vectors are far weaker than those of a trained model.
+It takes the place of the default model in tests, so it claims the same language; its vectors are far
+weaker than those of a trained model.
 """
 
 import zlib
@@ -15,7 +16,7 @@ from server.datatypes import Language
 class HashingEmbedder:
     """Counts of character bigrams and trigrams, signed, in 256 buckets (Weinberger et al. 2009)."""
 
-    languages: frozenset[Language] = frozenset({"en", "zh"})
+    languages: frozenset[Language] = frozenset({"en"})
     dimension = 256
     generation = "hashing-256"
 

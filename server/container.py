@@ -110,4 +110,3 @@ class Container:
         self.indexes.close()
         self.database.close()
         self._lock.release()
-

@@ -4,6 +4,7 @@ ZhiwenError
 ├── BadInput (422)
 │   ├── InvalidRequest          a request that is malformed or has a value out of range
 │   ├── InvalidName             a name of a knowledge base or file that cannot be used
+│   │   ├── BlankName
 │   │   └── UnsafeName (403)    a name that tries to leave its folder
 │   ├── EmptyQuestion
 │   ├── EmptyDocument           a file without any text
@@ -81,6 +82,12 @@ class InvalidName(BadInput):
     code = "invalid_name"
     en = "The name {name!r} cannot be used: {reason_en}"
     zh = "名称 {name!r} 不可用：{reason_zh}"
+
+
+class BlankName(InvalidName):
+    """An empty name."""
+
+    legacy_status = 404
 
 
 class UnsafeName(InvalidName):

@@ -22,21 +22,28 @@ PART = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 ACCENT = re.compile("[\u0300-\u036f]")
 
-STOP_WORDS = frozenset(
-    "a about above after again all also am an and any are as at be because been before being "
-    "below between both but by can cannot could did do does doing done during each either for "
-    "from further had has have having he her here hers him his how i if in into is it its itself "
-    "just let may me might more most must my no nor not of off on once only or other our out over "
-    "own please same shall she should so some such tell than that the their them then there these "
-    "they this those through to too under until up us very was we were what when where which "
-    "while who whom whose why will with would you your".split()
-)
-# Words of questions and grammar. They are rare in documents, so BM25 would take them for content.
-CHINESE_STOP_WORDS = tuple(
-    "请问 为什么 是什么 什么 怎么样 怎么办 怎么 怎样 如何 哪些 哪个 哪里 哪儿 哪位 哪种 哪 谁 多少 "
-    "吗 呢 吧 啊 呀 的 了 是 在 和 与 及 也 就 都 而 着 或 并 把 被 让 向 从 对 于 之 其 这 那 有".split()
-)
-CHINESE_STOP = re.compile("|".join(CHINESE_STOP_WORDS[:17]))
+LONGEST = 64  # characters of a term; what is longer is no word but data, such as base64
+
+FUNCTION_WORDS = """
+a about above after again all also am an and any are as at be because been before being below
+between both but by can cannot could did do does doing done during each either for from further
+had has have having he her here hers him his how i if in into is it its itself just let may me
+might more most must my no nor not of off on once only or other our out over own please same shall
+she should so some such tell than that the their them then there these they this those through to
+too under until up us very was we were what when where which while who whom whose why will with
+would you your
+"""
+# Words that ask. They are rare in documents, so BM25 would take them for content; they also end a
+# run of characters, so that no pair is made across them. So does 的, the commonest character.
+ASKING_WORDS = """
+请问 为什么 是什么 什么 怎么样 怎么办 怎么 怎样 如何 哪些 哪个 哪里 哪儿 哪位 哪种 哪一 哪年 哪 谁
+多少 多大 多久 多长 多高 几个 吗 呢 的
+"""
+PARTICLES = "吧 啊 呀 了 是 在 和 与 及 也 就 都 而 着 或 并 把 被 让 向 从 对 于 之 其 这 那 有"
+
+STOP_WORDS = frozenset(FUNCTION_WORDS.split())
+CHINESE_STOP_WORDS = frozenset(ASKING_WORDS.split()).union(PARTICLES.split())
+ASKED = re.compile("|".join(ASKING_WORDS.split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +93,24 @@ def normalize(text: str) -> str:
 
 
 def spell(code: str) -> Iterator[str]:
-    """Yield the stem of a word; of a code such as "v0.2.10" the whole and its parts."""
-    if code.isalpha():
+    """Yield the stem of a word; of a code such as "nf-a320-b" the whole, its pieces and parts."""
+    if code.isalpha() and len(code) <= LONGEST:
         if code not in STOP_WORDS:
             yield stem(code)
         return
     if "'" in code or "’" in code:
-        yield from spell(code.replace("’", "'").removesuffix("'s").replace("'", ""))
-        return
-    parts = [code, *PIECE.findall(code), *PART.findall(code)]
-    yield from dict.fromkeys(stem(part) for part in parts if part not in STOP_WORDS)
+        code = code.replace("’", "'").removesuffix("'s").replace("'", "")
+    pieces = [piece for piece in PIECE.findall(code) if len(piece) <= LONGEST]
+    parts = [part for piece in pieces for part in PART.findall(piece)]
+    whole = [code] if len(code) <= LONGEST else []
+    for part in dict.fromkeys([*whole, *pieces, *parts]):
+        if part not in STOP_WORDS:
+            yield stem(part) if part.isalpha() else part
 
 
 def pair(text: str) -> Iterator[str]:
     """Yield the characters and the pairs of neighbours of every run of Chinese."""
-    for run in HAN_RUN.findall(CHINESE_STOP.sub(" ", text)):
+    for run in HAN_RUN.findall(ASKED.sub(" ", text)):
         yield from run
         yield from (run[at : at + 2] for at in range(len(run) - 1))
 
@@ -110,7 +120,8 @@ def stem(word: str) -> str:
     """Return the Snowball stem of an English word."""
     import Stemmer
 
-    return Stemmer.Stemmer("english").stemWord(word)
+    stemmed: str = Stemmer.Stemmer("english").stemWord(word)
+    return stemmed
 
 
 @cache

@@ -24,11 +24,23 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
-    """Stored bytes."""
+class StagedBlob:
+    """Bytes that are on the disk, but not yet where blobs lie."""
 
     sha256: str
     size: int  # bytes
+    path: Path
+    target: Path
+
+    def keep(self) -> None:
+        """Move the bytes under their hash, for good: a power cut does not undo it.
+
+        Raises:
+            StorageFull: the disk cannot be written.
+        """
+        with storage_errors():
+            self.path.replace(self.target)
+            sync_folder(self.target.parent)
 
 
 class BlobStore:
@@ -38,8 +50,9 @@ class BlobStore:
         self.folder = folder
         self.max_bytes = max_bytes
 
-    def store(self, kb_name: str, file_name: str, source: BinaryIO) -> Blob:
-        """Store a stream under the hash of its bytes.
+    @contextmanager
+    def stage(self, kb_name: str, file_name: str, source: BinaryIO) -> Iterator[StagedBlob]:
+        """Copy a stream to the disk and yield it; gone at the end of the block unless kept.
 
         Raises:
             TooLarge: it is longer than ``max_bytes``.
@@ -47,18 +60,16 @@ class BlobStore:
             StorageFull: the disk is full or cannot be written.
         """
         folder = self.folder.blobs(kb_name)
-        with storage_errors():
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder / f".{secrets.token_hex(8)}.tmp"
-            try:
-                blob = self._copy(source, temporary, file_name)
-                temporary.replace(self.folder.blob(kb_name, blob.sha256))
-                sync_folder(folder)
-            finally:
-                temporary.unlink(missing_ok=True)
-        return blob
+        temporary = folder / f".{secrets.token_hex(8)}.tmp"
+        try:
+            with storage_errors():
+                folder.mkdir(parents=True, exist_ok=True)
+                sha256, size = self._copy(source, temporary, file_name)
+            yield StagedBlob(sha256, size, temporary, self.folder.blob(kb_name, sha256))
+        finally:
+            temporary.unlink(missing_ok=True)
 
-    def _copy(self, source: BinaryIO, target: Path, file_name: str) -> Blob:
+    def _copy(self, source: BinaryIO, target: Path, file_name: str) -> tuple[str, int]:
         digest, size = hashlib.sha256(), 0
         with target.open("xb") as output:
             while block := source.read(BLOCK):
@@ -71,7 +82,7 @@ class BlobStore:
             os.fsync(output.fileno())
         if not size:
             raise EmptyDocument(name=file_name)
-        return Blob(digest.hexdigest(), size)
+        return digest.hexdigest(), size
 
     def publish(self, kb_name: str, file_name: str, blob: str) -> None:
         """Show a blob under the file's name in ``content/``, for people; replaces what is there."""

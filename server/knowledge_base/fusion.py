@@ -28,7 +28,7 @@ def fuse(lexical: Matches, dense: Matches | None, *, lexical_weight: float) -> M
 
 
 def scale(scores: NDArray[np.float32], *, low: float) -> NDArray[np.float32]:
-    """Return the scores moved so that ``low`` becomes 0 and the best 1; all 1 where all are equal."""
+    """Return the scores with ``low`` at 0 and the best at 1; where all are equal, all are 1."""
     if not len(scores):
         return scores
     spread = float(scores.max()) - low

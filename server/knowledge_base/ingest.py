@@ -19,7 +19,7 @@ from server.db.models import FileRow, KnowledgeBaseRow
 from server.db.vectors import StoredVectors
 from server.errors import DuplicateFile
 from server.knowledge_base.analysis import index_text, language_of
-from server.knowledge_base.blobs import Blob, BlobStore
+from server.knowledge_base.blobs import BlobStore, StagedBlob
 from server.knowledge_base.loaders import find_loader, load_document
 from server.knowledge_base.names import check_file_name
 from server.knowledge_base.splitters import SPLITTERS
@@ -62,13 +62,12 @@ class Ingest:
         name = check_file_name(file_name)
         find_loader(name)
         self._refuse_duplicate(kb, name, options)
-        blob = self.blobs.store(kb.name, name, source)
-        document = load_document(
-            self.blobs.folder.blob(kb.name, blob.sha256), name, max_chars=self.max_extracted_chars
-        )
-        new = prepare(kb, name, blob, document, embedder=embedder, options=options)
-        row = self._commit(kb, new, options)
-        self.blobs.publish(kb.name, name, blob.sha256)
+        with self.blobs.stage(kb.name, name, source) as staged:
+            document = load_document(staged.path, name, max_chars=self.max_extracted_chars)
+            new = prepare(kb, name, staged, document, embedder=embedder, options=options)
+            staged.keep()
+            row = self._commit(kb, new, options)
+        self.blobs.publish(kb.name, name, row.blob)
         logger.info("Added %r to %r: %d chunks.", name, kb.name, row.chunk_count)
         return row
 
@@ -90,7 +89,7 @@ class Ingest:
 def prepare(
     kb: KnowledgeBaseRow,
     name: str,
-    blob: Blob,
+    staged: StagedBlob,
     document: Document,
     *,
     embedder: Embedder | None,
@@ -107,8 +106,8 @@ def prepare(
     )
     return NewFile(
         name=name,
-        blob=blob.sha256,
-        size=blob.size,
+        blob=staged.sha256,
+        size=staged.size,
         document=document,
         chunks=chunks,
         chunk_size=chunk_size,

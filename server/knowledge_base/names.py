@@ -4,7 +4,7 @@ import re
 import unicodedata
 from urllib.parse import unquote
 
-from server.errors import InvalidName, UnsafeName
+from server.errors import BlankName, InvalidName, UnsafeName
 
 MAX_KB_NAME = 64  # characters
 MAX_FILE_NAME_BYTES = 255  # of one part in UTF-8, the limit of Linux file systems
@@ -21,7 +21,7 @@ def check_kb_name(name: str) -> str:
     """
     checked = unicodedata.normalize("NFC", name).strip()
     if not checked:
-        raise invalid(name, "it is empty.", "名称为空。")
+        raise BlankName(param="name", name=name, reason_en="it is empty.", reason_zh="名称为空。")
     refuse_escapes(checked)
     if "/" in checked:
         raise unsafe(name, "it must not contain slashes.", "不能包含斜杠。")
@@ -46,7 +46,7 @@ def check_file_name(name: str) -> str:
     """
     checked = unicodedata.normalize("NFC", name)
     if not checked.strip():
-        raise invalid(name, "it is empty.", "名称为空。")
+        raise BlankName(param="name", name=name, reason_en="it is empty.", reason_zh="名称为空。")
     refuse_escapes(checked)
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs") for letter in checked):
         raise invalid(

@@ -121,9 +121,7 @@ class Retriever:
         needed = ENOUGH if self.settings.min_relevance == "auto" else self.settings.min_relevance
         is_covered = max((hit.relevance for hit in hits[:WEIGHED]), default=0.0) >= needed
         trace = describe(question, ranking, hits, {"needed": needed, "covered": is_covered})
-        return Retrieval(
-            ranking.language, tuple(hits[:count]), is_covered, ranking.weights, trace
-        )
+        return Retrieval(ranking.language, tuple(hits[:count]), is_covered, ranking.weights, trace)
 
     def weigh_question(self, kb_name: str, question: str) -> list[tuple[Passage, Evidence]]:
         """Return the best hits of a question with their evidence, before any calibration.

@@ -55,9 +55,11 @@ class LlmClient:
         """Yield the pieces of an answer as they come; closing the iterator cancels the request.
 
         Raises:
-            LanguageModelFailed: the endpoint cannot be reached, answers an error, or breaks off.
+            LanguageModelFailed: the endpoint cannot be reached, answers an error or nothing, or
+                breaks off.
         """
         body = await self._body(messages, sampling)
+        is_empty = True
         try:
             async with self._http.stream(
                 "POST", f"{self.base_url}/chat/completions", json=body
@@ -66,9 +68,12 @@ class LlmClient:
                     raise self._failure(describe_error(await response.aread(), response))
                 async for line in response.aiter_lines():
                     if line.startswith("data:") and (piece := self._read(line[5:].strip())):
+                        is_empty = False
                         yield piece
         except httpx.HTTPError as error:
             raise self._failure(f"{type(error).__name__} {error}".strip()) from error
+        if is_empty:
+            raise self._failure("it sent an empty answer.")
 
     async def close(self) -> None:
         """Close all connections."""

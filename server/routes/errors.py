@@ -96,6 +96,8 @@ def to_invalid_request(problems: Sequence[Mapping[str, Any]]) -> InvalidRequest:
 async def answer_http_error(request: Request, error: Exception) -> JSONResponse:
     """Answer what the framework refuses: unknown paths, wrong methods, broken bodies."""
     assert isinstance(error, HTTPException)  # noqa: S101  # what it is registered for
+    if isinstance(error.__cause__, ZhiwenError):  # the gate stopped a body while it was read
+        return error_response(request, error.__cause__)
     if error.status_code == 404:
         return error_response(request, UnknownRoute(path=request.url.path[:300]))
     if error.status_code == 405:

@@ -32,7 +32,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too_long": ("must have at most {max_length} items", "最多 {max_length} 项"),
     "list_type": ("must be a list", "必须是列表"),
     "dict_type": ("must be an object", "必须是对象"),
-    "model_attributes_type": ("must be a JSON object", "必须是 JSON 对象"),
+    "model_attributes_type": (
+        "the body must be a JSON object sent with Content-Type: application/json",
+        "请求体必须是 JSON 对象，且带 Content-Type: application/json",
+    ),
     "literal_error": ("must be {expected}", "必须是 {expected}"),
 }
 

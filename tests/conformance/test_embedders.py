@@ -1,7 +1,5 @@
 """Every embedding model keeps the contract of ``Embedder``."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 

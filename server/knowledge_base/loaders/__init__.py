@@ -53,6 +53,18 @@ INVISIBLE = re.compile(
 )
 
 
+def find_loader(name: str) -> Loader:
+    """Return the loader for the extension of a file's name.
+
+    Raises:
+        UnsupportedFormat: no loader has that extension.
+    """
+    extension = PurePath(name).suffix.lower()
+    if extension not in LOADERS:
+        raise UnsupportedFormat(name=name, supported=", ".join(sorted(LOADERS)))
+    return LOADERS.get(extension)
+
+
 def load_document(path: Path, name: str, *, max_chars: int) -> Document:
     """Read a file with the loader for the extension of its name, and clean its text.
 
@@ -62,10 +74,7 @@ def load_document(path: Path, name: str, *, max_chars: int) -> Document:
         UnreadableDocument: the file is corrupt, encrypted or not what its name says.
         TooLarge: its text is longer than ``max_chars``.
     """
-    extension = PurePath(name).suffix.lower()
-    if extension not in LOADERS:
-        raise UnsupportedFormat(name=name, supported=", ".join(sorted(LOADERS)))
-    loaded = LOADERS.get(extension)(path, name, max_chars=max_chars)
+    loaded = find_loader(name)(path, name, max_chars=max_chars)
     blocks = tuple(block for block in map(clean_block, loaded.blocks) if block.text)
     if not any(character.isalnum() for block in blocks for character in block.text):
         raise EmptyDocument(name=name)

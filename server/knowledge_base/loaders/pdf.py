@@ -65,9 +65,17 @@ def read(path: Path, name: str, max_chars: int) -> tuple[str, list[list[Line]]]:
             chars += sum(len(line.text) for line in pages[-1])
             if chars > max_chars:
                 raise too_large(name, max_chars)
-        return sensible_title(document.get_metadata_value("Title")), pages
+        return title_of(document), pages
     finally:
         document.close()
+
+
+def title_of(document: pypdfium2.PdfDocument) -> str:
+    """Return the title in the properties, "" where it is none that a person wrote."""
+    try:
+        return sensible_title(document.get_metadata_value("Title"))
+    except UnicodeDecodeError:
+        return ""
 
 
 def read_page(document: pypdfium2.PdfDocument, index: int) -> list[Line]:

@@ -43,10 +43,14 @@ def test_connections_are_set_up_for_safety(database: Database, pragma: str, valu
 
 
 def test_an_error_in_a_transaction_takes_all_of_it_back(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.write() as session:
-        write_fact(session, "x", "1")
-        session.flush()
-        raise RuntimeError
+    def fail() -> None:
+        with database.write() as session:
+            write_fact(session, "x", "1")
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     with database.read() as session:
         assert read_fact(session, "x") is None
 

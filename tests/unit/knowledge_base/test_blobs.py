@@ -1,5 +1,6 @@
 """Stored bytes: complete or not there."""
 
+import hashlib
 import os
 import time
 from io import BytesIO
@@ -17,52 +18,63 @@ def blobs(tmp_path: Path) -> BlobStore:
     return BlobStore(DataFolder(tmp_path), max_bytes=1 << 20)
 
 
+def store(blobs: BlobStore, name: str, content: bytes) -> str:
+    with blobs.stage("kb", name, BytesIO(content)) as staged:
+        staged.keep()
+        return staged.sha256
+
+
 def list_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_stored_bytes_lie_under_their_hash(blobs: BlobStore) -> None:
-    blob = blobs.store("kb", "a.txt", BytesIO(b"hello"))
-    assert blob.size == 5
-    assert blobs.folder.blob("kb", blob.sha256).read_bytes() == b"hello"
+def test_kept_bytes_lie_under_their_hash(blobs: BlobStore) -> None:
+    sha256 = store(blobs, "a.txt", b"hello")
+    assert sha256 == hashlib.sha256(b"hello").hexdigest()
+    assert blobs.folder.blob("kb", sha256).read_bytes() == b"hello"
+
+
+def test_bytes_that_are_not_kept_leave_nothing(blobs: BlobStore) -> None:
+    with blobs.stage("kb", "a.txt", BytesIO(b"hello")) as staged:
+        assert staged.path.read_bytes() == b"hello"
+    assert list_files(blobs.folder.root) == []
 
 
 def test_the_same_bytes_are_stored_once(blobs: BlobStore) -> None:
-    first = blobs.store("kb", "a.txt", BytesIO(b"hello"))
-    second = blobs.store("kb", "b.txt", BytesIO(b"hello"))
+    first, second = store(blobs, "a.txt", b"hello"), store(blobs, "b.txt", b"hello")
     assert first == second
-    assert list_files(blobs.folder.root) == [first.sha256]
+    assert list_files(blobs.folder.root) == [first]
 
 
 def test_a_stream_beyond_the_limit_leaves_nothing(blobs: BlobStore) -> None:
     with pytest.raises(TooLarge, match="1 MiB"):
-        blobs.store("kb", "a.txt", BytesIO(b"x" * (1 << 21)))
+        store(blobs, "a.txt", b"x" * (1 << 21))
     assert list_files(blobs.folder.root) == []
 
 
 def test_an_empty_stream_leaves_nothing(blobs: BlobStore) -> None:
     with pytest.raises(EmptyDocument):
-        blobs.store("kb", "a.txt", BytesIO(b""))
+        store(blobs, "a.txt", b"")
     assert list_files(blobs.folder.root) == []
 
 
 def test_a_published_file_has_its_name_and_bytes(blobs: BlobStore) -> None:
-    blob = blobs.store("kb", "sub/a.txt", BytesIO(b"hello"))
-    blobs.publish("kb", "sub/a.txt", blob.sha256)
+    blob = store(blobs, "sub/a.txt", b"hello")
+    blobs.publish("kb", "sub/a.txt", blob)
     assert (blobs.folder.root / "kb/content/sub/a.txt").read_bytes() == b"hello"
 
 
 def test_unpublishing_removes_folders_that_it_leaves_empty(blobs: BlobStore) -> None:
-    blob = blobs.store("kb", "sub/a.txt", BytesIO(b"hello"))
-    blobs.publish("kb", "sub/a.txt", blob.sha256)
+    blob = store(blobs, "sub/a.txt", b"hello")
+    blobs.publish("kb", "sub/a.txt", blob)
     blobs.unpublish("kb", "sub/a.txt")
     assert not (blobs.folder.root / "kb/content/sub").exists()
 
 
 def test_collecting_keeps_used_and_young_blobs(blobs: BlobStore) -> None:
-    used = blobs.store("kb", "a.txt", BytesIO(b"used")).sha256
-    young = blobs.store("kb", "b.txt", BytesIO(b"young")).sha256
-    old = blobs.store("kb", "c.txt", BytesIO(b"old")).sha256
+    used = store(blobs, "a.txt", b"used")
+    young = store(blobs, "b.txt", b"young")
+    old = store(blobs, "c.txt", b"old")
     for sha256 in (used, old):
         long_ago = time.time() - 7200
         os.utime(blobs.folder.blob("kb", sha256), (long_ago, long_ago))

@@ -74,6 +74,11 @@ def test_title_of_the_properties_counts_if_a_person_wrote_it(
     assert read("a.pdf", content).title == expected
 
 
+def test_broken_title_does_not_keep_the_text_out(read: Read) -> None:
+    content = make_pdf([column("首行")], title="xx").replace(b"<feff00780078>", b"<feffdc00dc00>")
+    assert read("a.pdf", content).text == "首行"
+
+
 def test_rows_of_a_table_stay_on_their_lines(read: Read) -> None:
     rows = [("项目", "数值"), ("质量", "148 kg"), ("层数", "5")]
     page = [

@@ -1,0 +1,218 @@
+"""Every lexical index keeps the contract of ``LexicalIndex``."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from server.knowledge_base.analysis import analyze
+from server.knowledge_base.indexes import LEXICAL_INDEXES, DamagedIndex, LexicalIndex
+
+Make = Callable[[], LexicalIndex]
+TEXTS = ["The pump is noisy at night.", "水泵在夜里有噪声。", "The lamp and the pump", "灯具"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "lexical"
+
+
+@pytest.fixture(params=list(LEXICAL_INDEXES))
+def make(request: pytest.FixtureRequest, folder: Path) -> Iterator[Make]:
+    made: list[LexicalIndex] = []
+
+    def build() -> LexicalIndex:
+        made.append(LEXICAL_INDEXES.get(request.param)(folder))
+        return made[-1]
+
+    yield build
+    for index in made:
+        index.close()
+
+
+@pytest.fixture
+def index(make: Make) -> LexicalIndex:
+    return make()
+
+
+def add(index: LexicalIndex, revision: int, **texts: str) -> None:
+    chunks = [(int(name.removeprefix("c")), analyze(text)) for name, text in texts.items()]
+    index.apply(revision, add=chunks, remove=[])
+
+
+def find(index: LexicalIndex, question: str) -> list[int]:
+    language = "zh" if not question.isascii() else "en"
+    return index.search(analyze(question), 10, language=language).ids.tolist()
+
+
+def damage(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+
+
+def test_a_new_index_is_empty_at_revision_0(index: LexicalIndex) -> None:
+    assert (index.revision(), index.count(), find(index, "pump")) == (0, 0, [])
+
+
+def test_chunks_are_found_by_their_terms_best_first(index: LexicalIndex) -> None:
+    add(index, 1, c5=TEXTS[0], c6=TEXTS[2], c7="nothing else")
+    assert find(index, "noisy pumps") == [5, 6]
+
+
+def test_chinese_is_found(index: LexicalIndex) -> None:
+    add(index, 1, c1=TEXTS[1], c2=TEXTS[3])
+    assert find(index, "夜里的噪声") == [1]
+
+
+def test_repeated_terms_count_more(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump valve hose", c2="pump pump pump")
+    assert find(index, "pump") == [2, 1]
+
+
+def test_equal_scores_come_in_the_order_of_their_ids(index: LexicalIndex) -> None:
+    add(index, 1, c9="pump", c3="pump", c6="pump")
+    assert find(index, "pump") == [3, 6, 9]
+
+
+def test_at_most_k_chunks_are_returned(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump", c2="pump", c3="pump")
+    assert len(index.search(analyze("pump"), 2, language="en").ids) == 2
+
+
+def test_a_question_without_terms_finds_nothing(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump")
+    assert find(index, "what is it?") == []
+
+
+def test_a_removed_chunk_is_gone(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump", c2="pump")
+    index.apply(2, add=[], remove=[1, 99])
+    assert (find(index, "pump"), index.count(), index.revision()) == ([2], 1, 2)
+
+
+def test_an_id_that_is_added_again_is_replaced(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump")
+    add(index, 2, c1="lamp")
+    assert (find(index, "pump"), find(index, "lamp"), index.count()) == ([], [1], 1)
+
+
+def test_what_is_removed_and_added_at_once_stays(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump")
+    index.apply(2, add=[(1, analyze("lamp"))], remove=[1])
+    assert find(index, "lamp") == [1]
+
+
+def test_applying_twice_is_the_same_as_once(index: LexicalIndex) -> None:
+    for _ in range(2):
+        add(index, 1, c1="pump", c2="lamp")
+    assert (index.count(), index.revision(), find(index, "pump")) == (2, 1, [1])
+
+
+def test_a_change_without_chunks_keeps_its_revision(index: LexicalIndex) -> None:
+    index.apply(7, add=[], remove=[])
+    assert (index.revision(), index.count()) == (7, 0)
+
+
+def test_the_index_survives_closing(index: LexicalIndex, make: Make) -> None:
+    add(index, 3, c1="pump")
+    index.close()
+    again = make()
+    assert (again.revision(), again.count(), find(again, "pump")) == (3, 1, [1])
+
+
+def test_a_closed_index_opens_by_itself(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump")
+    index.close()
+    assert find(index, "pump") == [1]
+
+
+def test_a_dropped_index_is_new(index: LexicalIndex) -> None:
+    add(index, 5, c1="pump")
+    index.drop()
+    assert (index.revision(), index.count()) == (0, 0)
+    add(index, 1, c2="lamp")
+    assert find(index, "lamp") == [2]
+
+
+def test_rarer_terms_weigh_more_and_unknown_ones_most(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump lamp", c2="pump", c3="pump")
+    weights = index.weights(analyze("pump lamp heron")).words
+    assert 0 < weights["pump"] < weights["lamp"] < weights["heron"]
+
+
+def test_weights_hold_every_term_of_a_question(index: LexicalIndex) -> None:
+    terms = analyze("水泵 NF-A320 有噪声吗？")
+    weights = index.weights(terms)
+    assert set(weights.words) == set(terms.words)
+    assert set(weights.grams) == set(terms.grams)
+
+
+def test_terms_that_most_chunks_have_still_find_them(
+    index: LexicalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.knowledge_base.indexes.tantivy_store.COMMON_CHUNKS", 1)
+    add(index, 1, c1="pump lamp", c2="pump", c3="pump")
+    assert sorted(find(index, "pump")) == [1, 2, 3]
+    assert find(index, "pump lamp") == [1]
+
+
+@pytest.mark.parametrize("pattern", ["meta.json", "*.term", "*.idx", "*.fast", "*.fieldnorm"])
+def test_a_damaged_file_is_never_served(
+    index: LexicalIndex, make: Make, folder: Path, pattern: str
+) -> None:
+    add(index, 1, **{f"c{number}": f"pump {number}" for number in range(50)})
+    index.close()
+    if pattern == "meta.json":
+        (folder / pattern).write_bytes(b"")
+    else:
+        damage(next(folder.glob(pattern)))
+    again = make()
+    with pytest.raises(DamagedIndex, match="lexical"):
+        again.search(analyze("pump"), 3, language="en")
+    again.drop()
+    assert (again.revision(), again.count()) == (0, 0)
+
+
+def test_a_missing_file_is_damage(index: LexicalIndex, make: Make, folder: Path) -> None:
+    add(index, 1, c1="pump")
+    index.close()
+    next(folder.glob("*.term")).unlink()
+    with pytest.raises(DamagedIndex):
+        make().count()
+
+
+def test_what_a_crash_left_over_is_no_damage(index: LexicalIndex, make: Make, folder: Path) -> None:
+    add(index, 1, c1="pump")
+    index.close()
+    (folder / "0123456789abcdef0123456789abcdef.term").write_bytes(b"half of a fi")
+    assert find(make(), "pump") == [1]
+
+
+def test_two_indexes_do_not_write_into_one_folder(index: LexicalIndex, make: Make) -> None:
+    add(index, 1, c1="pump")
+    with pytest.raises(DamagedIndex):
+        add(make(), 2, c2="lamp")
+    assert find(index, "pump") == [1]
+
+
+def test_readers_see_whole_changes_while_one_writes(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump", c2="pump")
+    seen: set[int] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(len(find(index, "pump")))
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for revision in range(2, 12):
+        add(index, revision, c1=f"pump {revision}", c2=f"pump {revision}")
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert seen == {2}
+    assert index.revision() == 11
