@@ -25,7 +25,7 @@ run: setup  ## start Zhiwen, ask the sample question, keep running
 	$(BIN)/python startup.py -a
 
 demo: setup  ## answer five sample questions over REST, then stop
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python startup.py --demo
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest

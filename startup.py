@@ -18,6 +18,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--all-api", action="store_true", help="start everything but the UI 启动除界面外的全部服务")
     add("--api", action="store_true", help="start the REST API only 仅启动 REST API")
     add("--check", action="store_true", help="start, ask the sample question, stop 启动自检后退出")
+    add("--demo", action="store_true", help="answer all sample questions, stop 演示后退出")
     add("--host", help="address to listen on (server.host) 监听地址")
     add("--port", type=int, help="port of the REST API (server.port) REST API 端口")
     add("-q", "--quiet", action="store_true", help="no service logs here 不在终端显示服务日志")
@@ -29,7 +30,7 @@ def main() -> int:
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # -h on a Latin terminal
     parser = make_parser()
     flags = parser.parse_args()
-    if not (flags.all_webui or flags.all_api or flags.api or flags.check):
+    if not (flags.all_webui or flags.all_api or flags.api or flags.check or flags.demo):
         parser.print_help()
         return 2
     given = {name: getattr(flags, name) for name in ("host", "port")}
@@ -39,7 +40,9 @@ def main() -> int:
     except SettingsError as error:
         Console(choose_language("auto")).write(str(error), is_error=True)
         return 2
-    return launch(settings, is_check=flags.check, is_quiet=flags.quiet)
+    return launch(
+        settings, is_check=flags.check, is_demo=flags.demo, is_quiet=flags.quiet or flags.demo
+    )
 
 
 if __name__ == "__main__":

@@ -96,7 +96,12 @@ class Container:
             self._mint_key()
         self.knowledge_bases.collect_blobs()
         if self.settings.kb.create_samples:
-            create_samples(self.knowledge_bases, self.settings.paths.samples, self.readiness.report)
+            create_samples(
+                self.knowledge_bases,
+                self.settings.paths.samples,
+                report=self.readiness.report,
+                calibrate=self.calibrator.refresh,
+            )
 
     def _mint_key(self) -> None:
         key = self.keys.mint_first()

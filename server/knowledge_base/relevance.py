@@ -29,7 +29,10 @@ BM25_K1 = 1.2
 MAX_PROBES = sum(map(len, FOREIGN_QUESTIONS.values()))
 
 # The share of the probes to refuse. The better a kind tells strangers from questions at home, the
-# higher it can be: measured on the halves of CMRC 2018 and XQuAD, see docs/architecture.md.
+# higher it can be. Measured with knowledge bases of half the documents of CMRC 2018 and XQuAD and
+# questions to the other half: 2 to 8 % of the questions at home are refused, of the strangers 85 to
+# 95 % in Chinese (95 to 98 % of those from another set), 87 to 95 % in English by words alone and
+# 96 to 98 % with vectors.
 REFUSED: Mapping[Kind, float] = MappingProxyType(
     {"zh": 0.94, "en": 0.88, "zh+dense": 0.96, "en+dense": 0.96}
 )

@@ -17,7 +17,11 @@ FACT = "samples_created"
 
 
 def create_samples(
-    knowledge_bases: KnowledgeBases, folder: Path, report: Callable[[str], None]
+    knowledge_bases: KnowledgeBases,
+    folder: Path,
+    *,
+    report: Callable[[str], None],
+    calibrate: Callable[[str], None],
 ) -> None:
     """Create the knowledge base and add the sample documents, once in the life of a data folder.
 
@@ -33,6 +37,7 @@ def create_samples(
         report(f"adding sample {number} of {len(files)}: {path.name}")
         if path.name not in known:
             failed += not add_sample(knowledge_bases, path)
+    calibrate(NAME)  # now, so that the first question is judged by it
     if failed:
         logger.error("%d samples were not added; the next start tries again.", failed)
         return

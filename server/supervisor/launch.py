@@ -14,10 +14,13 @@ from server.supervisor.signals import KILLED_BY_USER, StopSignals, catch_signals
 from server.supervisor.supervisor import TICK_S, Supervisor
 
 
-def launch(settings: Settings, *, is_check: bool = False, is_quiet: bool = False) -> int:
+def launch(
+    settings: Settings, *, is_check: bool = False, is_demo: bool = False, is_quiet: bool = False
+) -> int:
     """Start the services, keep them running until a signal and return the exit status.
 
     ``is_check``: stop again once the sample question is answered; 1 if it was not.
+    ``is_demo``: the same with all sample questions.
     """
     console = Console(choose_language(settings.server.language), is_quiet=is_quiet)
     path = pidfile.pid_file(settings.paths.data)
@@ -31,8 +34,8 @@ def launch(settings: Settings, *, is_check: bool = False, is_quiet: bool = False
             instance.clear_leftovers(path, console)
             check_machine(settings)
             supervisor = Supervisor([api_service(settings, token)], console, path)
-            greeting = Greeting(console, settings, token)
-            return run(supervisor, greeting, is_check=is_check)
+            greeting = Greeting(console, settings, token, is_demo=is_demo)
+            return run(supervisor, greeting, is_check=is_check or is_demo)
     except StartError as error:
         console.fail(error)
         return 1
@@ -55,11 +58,12 @@ def check_machine(settings: Settings) -> None:
 class Greeting:
     """The sample question, asked beside the main loop, which must not wait for an answer."""
 
-    def __init__(self, console: Console, settings: Settings, token: str) -> None:
+    def __init__(self, console: Console, settings: Settings, token: str, *, is_demo: bool) -> None:
         self.console = console
         self.samples = settings.paths.samples
         self.url = base_url(settings.server.host, settings.server.port)
         self.token = token
+        self.is_demo = is_demo
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.is_answered: bool | None = None  # None until it is known
 
@@ -72,7 +76,13 @@ class Greeting:
         """Ask the sample question and print how to go on."""
         is_answered = False
         try:
-            is_answered = welcome.greet(self.console, self.samples, url=self.url, token=self.token)
+            is_answered = welcome.greet(
+                self.console,
+                self.samples,
+                url=self.url,
+                token=self.token,
+                is_demo=self.is_demo,
+            )
             welcome.show_urls(self.console, self.url)
         finally:
             self.is_answered = is_answered

@@ -92,4 +92,6 @@ def log_config(level: str) -> dict[str, Any]:  # the schema of logging.config
             }
         },
         "root": {"level": level, "handlers": ["console"]},
+        # They tell at length about what works.
+        "loggers": {name: {"level": "WARNING"} for name in ("alembic", "faiss", "httpx")},
     }

@@ -1,7 +1,9 @@
-"""The sample question that shows that all works. Does not know how the answer is found."""
+"""The sample questions that show that all works. Does not know how answers are found."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
@@ -13,12 +15,21 @@ ANSWER_WITHIN_S = 120.0  # a language model on a CPU takes its time
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A sample question, and whether the samples answer it at all."""
+
+    text: str
+    is_answerable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A cited place."""
 
     number: int
     file_name: str
     page: int | None
+    heading: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +39,18 @@ class Answer:
     text: str
     sources: tuple[Source, ...]
 
+    def cited(self) -> list[Source]:
+        """Return the sources that the text refers to."""
+        numbers = {int(number) for number in re.findall(r"\[(\d+)\]", self.text)}
+        return [source for source in self.sources if source.number in numbers]
+
 
 class NoAnswer(Exception):
     """The sample question could not be asked; the message says why."""
 
 
-def featured_question(samples: Path) -> str:
-    """Return the first question that ``questions.yaml`` features.
+def featured_questions(samples: Path) -> list[Question]:
+    """Return the questions that ``questions.yaml`` features.
 
     Raises:
         NoAnswer: the file is missing or not as it should be.
@@ -42,9 +58,14 @@ def featured_question(samples: Path) -> str:
     path = samples / "questions.yaml"
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
-        wanted = content["featured"][0]
-        return str(next(q["question"] for q in content["answerable"] if q["id"] == wanted))
-    except (OSError, yaml.YAMLError, LookupError, TypeError, StopIteration) as error:
+        known = {
+            item["id"]: Question(str(item["question"]), is_answerable=group == "answerable")
+            for group in ("answerable", "unanswerable")
+            for item in content[group]
+        }
+        featured = [known[wanted] for wanted in content["featured"]]
+        return [featured[0], *featured[1:]]  # one at least
+    except (OSError, yaml.YAMLError, LookupError, TypeError) as error:
         raise NoAnswer(f"{path}: {error!r}") from error
 
 
@@ -62,43 +83,58 @@ def ask(url: str, token: str, question: str) -> Answer | None:
         if '"unknown_knowledge_base"' in response.text:
             return None
         response.raise_for_status()
-        body = response.json()
-        sources = (Source(s["number"], s["file_name"], s.get("page")) for s in body["sources"])
-        return Answer(body["answer"], tuple(sources))
+        return read_answer(response.json())
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         raise NoAnswer(str(error)) from error
 
 
-def greet(console: Console, samples: Path, *, url: str, token: str) -> bool:
-    """Ask the sample question and print the answer; False if it failed or cites nothing."""
+def read_answer(body: dict[str, Any]) -> Answer:
+    """Return an answer of the API as a value of ours."""
+    sources = (
+        Source(item["number"], item["file_name"], item["page"], "".join(item["headings"][-1:]))
+        for item in body["sources"]
+    )
+    return Answer(body["answer"], tuple(sources))
+
+
+def greet(console: Console, samples: Path, *, url: str, token: str, is_demo: bool = False) -> bool:
+    """Ask the first sample question, or for a demo all; return whether all went as they should.
+
+    What the samples answer must cite a source; what they do not must be refused.
+    """
     try:
-        question = featured_question(samples)
-        answer = ask(url, token, question)
+        questions = featured_questions(samples)
+        for question in questions if is_demo else questions[:1]:
+            answer = ask(url, token, question.text)
+            if answer is None:
+                console.remark(
+                    f"No sample question: there is no knowledge base {KNOWLEDGE_BASE!r}.",
+                    f"未提问示例问题：没有名为 {KNOWLEDGE_BASE!r} 的知识库。",
+                )
+                return not is_demo
+            show(console, question.text, answer)
+            if bool(answer.cited()) != question.is_answerable:
+                console.say("This is not as it should be.", "结果不符合预期。")
+                return False
     except NoAnswer as error:
         console.say(
             f"The sample question could not be answered: {error}", f"示例问题未能得到回答：{error}"
         )
         return False
-    if answer is None:
-        console.remark(
-            f"No sample question: there is no knowledge base {KNOWLEDGE_BASE!r}.",
-            f"未提问示例问题：没有名为 {KNOWLEDGE_BASE!r} 的知识库。",
-        )
-        return True
-    show(console, question, answer)
-    return bool(answer.sources)
+    return True
 
 
 def show(console: Console, question: str, answer: Answer) -> None:
-    """Print a question, its answer and its sources."""
+    """Print a question, its answer and the sources that it cites."""
     console.say(f"\nQuestion: {question}", f"\n问题：{question}")
     console.say(f"Answer:   {answer.text}", f"回答：{answer.text}")
-    for source in answer.sources:
+    for source in answer.cited():
+        line = f"  [{source.number}] {source.file_name}"
+        line += f" › {source.heading}" if source.heading else ""
         at_en = f", p. {source.page}" if source.page else ""
         at_zh = f"，第 {source.page} 页" if source.page else ""
-        line = f"  [{source.number}] {source.file_name}"
         console.say(line + at_en, line + at_zh)
-    if not answer.sources:
+    if not answer.cited():
         console.say("  (no source)", "  （无来源）")
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from server.container import Container
 from tests.api.conftest import upload
+from tests.conftest import make_settings, open_client, wait_until_ready
 
 JSON = {"content-type": "application/json"}
 BAD_NAMES = [
@@ -22,6 +23,17 @@ BAD_NAMES = [
     "a//b.txt",
     "con.txt",
 ]
+
+
+@pytest.fixture
+def client(shared_client: TestClient) -> TestClient:
+    """Use one service for all tests here, since none changes anything."""
+    return shared_client
+
+
+@pytest.fixture
+def kb() -> str:
+    return "kb"
 
 
 def take_snapshot(client: TestClient) -> Any:
@@ -47,7 +59,7 @@ def strip_calibration(row: Any) -> Any:
 
 
 @pytest.fixture
-def unchanged(client: TestClient, kb: str) -> Any:
+def unchanged(client: TestClient) -> Any:
     """Check after the test that neither SQL nor the disk has changed."""
     before = take_snapshot(client)
     yield
@@ -134,8 +146,6 @@ def test_a_bad_file_is_refused_with_a_reason(
 
 
 def test_a_file_beyond_the_limit_is_refused(tmp_path: Path) -> None:
-    from tests.conftest import make_settings, open_client, wait_until_ready
-
     with open_client(make_settings(tmp_path, kb={"max_file_mb": 1})) as client:
         wait_until_ready(client)
         client.post("/api/v1/knowledge_bases", json={"name": "kb"})
@@ -145,8 +155,6 @@ def test_a_file_beyond_the_limit_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_request_beyond_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    from tests.conftest import make_settings, open_client, wait_until_ready
-
     with open_client(make_settings(tmp_path, server={"max_upload_mb": 1})) as client:
         wait_until_ready(client)
         client.post("/api/v1/knowledge_bases", json={"name": "kb"})
@@ -155,8 +163,6 @@ def test_a_request_beyond_the_limit_is_refused_before_it_is_read(tmp_path: Path)
 
 
 def test_a_body_without_a_length_is_counted_while_it_comes(tmp_path: Path) -> None:
-    from tests.conftest import make_settings, open_client, wait_until_ready
-
     with open_client(make_settings(tmp_path, server={"max_upload_mb": 1})) as client:
         wait_until_ready(client)
         chunks = (b"x" * 100_000 for _ in range(40))
@@ -292,8 +298,6 @@ def test_errors_speak_the_language_of_the_client(
 
 
 def test_old_clients_can_have_status_200_back(tmp_path: Path) -> None:
-    from tests.conftest import make_settings, open_client, wait_until_ready
-
     with open_client(make_settings(tmp_path, server={"legacy_http_200": True})) as client:
         wait_until_ready(client)
         answer = client.get("/knowledge_base/list_files", params={"knowledge_base_name": "nope"})

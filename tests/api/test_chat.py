@@ -14,6 +14,17 @@ from tests.api.events import read_events
 from tests.conftest import make_settings, open_client, wait_until_ready
 
 
+@pytest.fixture
+def client(shared_client: TestClient) -> TestClient:
+    """Use one service for all tests here, since none changes anything."""
+    return shared_client
+
+
+@pytest.fixture
+def kb() -> str:
+    return "kb"
+
+
 def ask(client: TestClient, question: str, **more: Any) -> dict[str, Any]:
     body = {"question": question, "knowledge_base": "kb", "stream": False, **more}
     answer = client.post("/api/v1/chat", json=body)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.knowledge_base.analysis import analyze
+from server.knowledge_base.analysis import analyze, language_of
 from server.knowledge_base.indexes import LEXICAL_INDEXES, DamagedIndex, LexicalIndex
 
 Make = Callable[[], LexicalIndex]
@@ -42,8 +42,8 @@ def add(index: LexicalIndex, revision: int, **texts: str) -> None:
 
 
 def find(index: LexicalIndex, question: str) -> list[int]:
-    language = "zh" if not question.isascii() else "en"
-    return index.search(analyze(question), 10, language=language).ids.tolist()
+    found = index.search(analyze(question), 10, language=language_of(question))
+    return [int(chunk_id) for chunk_id in found.ids]
 
 
 def damage(file: Path) -> None:

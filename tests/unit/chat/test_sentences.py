@@ -1,5 +1,7 @@
 """Sentences with their places."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,6 @@ def test_lines_without_words_are_left_out() -> None:
 def test_sentences_are_the_text_at_their_places_and_lose_no_word(text: str) -> None:
     sentences = split_sentences(text)
     assert all(text[each.start : each.end] == each.text == each.text.strip() for each in sentences)
-    assert all(a.end <= b.start for a, b in zip(sentences, sentences[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(sentences))
     kept = "".join(each.text for each in sentences)
     assert [c for c in kept if c.isalnum()] == [c for c in text if c.isalnum()]

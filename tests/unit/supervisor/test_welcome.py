@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 
 from server.supervisor.console import Console
-from server.supervisor.welcome import NoAnswer, featured_question, greet
+from server.supervisor.welcome import NoAnswer, featured_questions, greet
 
 QUESTIONS = """
-featured: [q2]
+featured: [q2, q1, q3]
 answerable:
   - {id: q1, language: en, question: "First?", file: a.md, answer: A}
   - {id: q2, language: zh, question: "住宿标准是多少？", file: b.md, answer: B}
-unanswerable: []
+unanswerable:
+  - {id: q3, language: en, kind: foreign, question: "Nothing?"}
 """
 SOURCES = [
-    {"number": 1, "file_name": "b.md", "page": None, "text": "", "quote": ""},
-    {"number": 2, "file_name": "c.pdf", "page": 3, "text": "", "quote": ""},
+    {"number": 1, "file_name": "b.md", "page": None, "headings": ["差旅", "住宿"]},
+    {"number": 2, "file_name": "c.pdf", "page": 3, "headings": []},
+    {"number": 3, "file_name": "d.md", "page": None, "headings": []},
 ]
 
 
@@ -44,7 +46,7 @@ class Api(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def api() -> type[Api]:
     Api.asked = []
-    Api.reply = 200, {"answer": "每晚 500 元。", "sources": SOURCES}
+    Api.reply = 200, {"answer": "每晚 500 元。 [1] [2]", "sources": SOURCES}
     return Api
 
 
@@ -70,7 +72,8 @@ def test_question_answer_and_sources_are_printed(
     printed = capsys.readouterr().out
     assert "Question: 住宿标准是多少？" in printed
     assert "Answer:   每晚 500 元。" in printed
-    assert "[1] b.md\n  [2] c.pdf, p. 3\n" in printed
+    assert "[1] b.md › 住宿\n  [2] c.pdf, p. 3\n" in printed
+    assert "d.md" not in printed  # found, but not cited
 
 
 def test_the_samples_are_asked_with_the_key_of_this_run(
@@ -102,6 +105,19 @@ def test_an_answer_that_cites_nothing_does_not_pass(
     assert not greet(Console("en"), samples, url=url, token="t")
 
 
+def test_a_demo_asks_all_and_wants_a_refusal_where_there_is_no_answer(
+    url: str, samples: Path, api: type[Api], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not greet(Console("en"), samples, url=url, token="t", is_demo=True)
+
+    assert [request["question"] for _, request in api.asked] == [
+        "住宿标准是多少？",
+        "First?",
+        "Nothing?",
+    ]
+    assert "not as it should be" in capsys.readouterr().out
+
+
 def test_without_the_samples_there_is_nothing_to_ask(
     url: str, samples: Path, api: type[Api], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,9 +134,9 @@ def test_a_damaged_list_of_questions_is_told(tmp_path: Path, content: str) -> No
     (tmp_path / "questions.yaml").write_text(content, "utf-8")
 
     with pytest.raises(NoAnswer, match=r"questions\.yaml"):
-        featured_question(tmp_path)
+        featured_questions(tmp_path)
 
 
 def test_a_missing_list_of_questions_is_told(tmp_path: Path) -> None:
     with pytest.raises(NoAnswer, match=r"questions\.yaml"):
-        featured_question(tmp_path)
+        featured_questions(tmp_path)
