@@ -179,7 +179,11 @@ def check_environment() -> None:
     """
     for name in os.environ:
         section, separator, _ = name.removeprefix("ZHIWEN_").partition("__")
-        if name.startswith("ZHIWEN_") and separator and section.lower() not in Settings.model_fields:
+        if (
+            name.startswith("ZHIWEN_")
+            and separator
+            and section.lower() not in Settings.model_fields
+        ):
             known = ", ".join(Settings.model_fields)
             raise SettingsError(f"{name}: there is no section {section.lower()!r}; known: {known}")
 
