@@ -1,7 +1,7 @@
 """Hashed character n-grams as vectors: deterministic and instant, for tests and offline trials.
 
-It takes the place of the default model in tests, so it claims the same language; its vectors are far
-weaker than those of a trained model.
+It takes the place of the default model in tests, so it claims the same language; its vectors are
+far weaker than those of a trained model.
 """
 
 import zlib

@@ -17,7 +17,7 @@ import io
 import re
 import tempfile
 import zipfile
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from docx import Document
@@ -51,8 +51,8 @@ STYLES = {"# ": "Title", "## ": "Heading 1", "### ": "Heading 2", "- ": "List Bu
 
 
 WORD = [  # source, language, Latin font, date
-    ("保修条款.md", "zh-CN", "Arial", datetime(2024, 12, 20)),
-    ("onboarding-guide.md", "en-GB", "Calibri", datetime(2025, 1, 13)),
+    ("保修条款.md", "zh-CN", "Arial", datetime(2024, 12, 20, tzinfo=UTC)),
+    ("onboarding-guide.md", "en-GB", "Calibri", datetime(2025, 1, 13, tzinfo=UTC)),
 ]
 TEXT_WIDTH = 16.2  # in cm
 
