@@ -7,29 +7,25 @@ documents are uploaded and split at 250/50 and 500/100 characters; right is a ch
 document that overlaps the right passage and contains an answer.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.baselines import Bm25, Dense, fuse_ranks, rank, split_whitespace, split_words
+from benchmarks.flags import make_parser, parse
 from benchmarks.metrics import DEPTH, Judged, bootstrap_gain, judge, measure
 from benchmarks.question_sets import Passage, Question, QuestionSet, read_set
 from benchmarks.report import print_report
 from benchmarks.service import open_service
-from configs import ROOT
+from benchmarks.upload import KB, choose_files, create, ingest
 from embeddings import Embedder
 from server.container import Container
 from server.knowledge_base.analysis import language_of
-from server.knowledge_base.ingest import IngestOptions
 
-MODES = {"passages": (20_000, 0), "chunk250": (250, 50), "chunk500": (500, 100)}
 REFERENCE = "word_bm25"  # what the gain is measured against
 
 
@@ -46,7 +42,7 @@ class Piece:
 
 def main() -> None:
     """Measure and report."""
-    flags = parse_flags()
+    flags = parse(make_parser(__doc__))
     results: dict[str, float] = {}
     baselines: dict[str, float] = {}
     gains: dict[str, tuple[NDArray[np.float64], Sequence[str]]] = {}
@@ -70,21 +66,6 @@ def main() -> None:
             print(f"{key:55} {value:6.2f}")
 
 
-def parse_flags() -> argparse.Namespace:
-    """Read the flags."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    shared = ROOT.parent / "shared" / "data"
-    has_default = shared.is_dir()
-    parser.add_argument("--data", type=Path, default=shared, required=not has_default)
-    parser.add_argument("--name", action="append", help="a set; may be repeated")
-    parser.add_argument("--mode", action="append", choices=MODES, help="default: all")
-    parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
-    flags = parser.parse_args()
-    flags.name = flags.name or ["cmrc2018dev", "xquad_zh", "xquad_en"]
-    flags.mode = flags.mode or list(MODES)
-    return flags
-
-
 def label(prefix: str, figures: dict[str, float]) -> dict[str, float]:
     """Return figures with a prefix before their names."""
     return {f"{prefix}.{name}": value for name, value in figures.items()}
@@ -97,18 +78,17 @@ def firsts(judged: Sequence[Judged]) -> NDArray[np.float64]:
 
 def run(questions: QuestionSet, mode: str) -> tuple[list[Judged], dict[str, list[Judged]]]:
     """Ingest a set and rank all its questions, with our retrieval and with the baselines."""
-    chunk_size, overlap = MODES[mode]
-    files = questions.passages if mode == "passages" else questions.documents
+    files = choose_files(questions, mode)
     with open_service() as container:
-        container.knowledge_bases.create("bench", chunk_size=chunk_size, chunk_overlap=overlap)
+        create(container, mode)
         ingest(container, files, f"{questions.name}.{mode}: ingest")
-        container.calibrator.refresh("bench")
+        container.calibrator.refresh(KB)
         pieces = list(read_pieces(container, questions, files))
         gold = [find_gold(question, pieces) for question in questions.questions]
         report_missing(questions, gold)
 
         def retrieve(question: str) -> list[str]:
-            found = container.retriever.retrieve("bench", question, top_k=DEPTH)
+            found = container.retriever.retrieve(KB, question, top_k=DEPTH)
             return [str(hit.passage.chunk_id) for hit in found.hits]
 
         ours = judge_all(questions, gold, retrieve, "ours")
@@ -119,22 +99,13 @@ def run(questions: QuestionSet, mode: str) -> tuple[list[Judged], dict[str, list
     return ours, theirs
 
 
-def ingest(container: Container, files: Sequence[Passage], text: str) -> None:
-    """Upload each text as a Markdown file with its title as the heading."""
-    for file in tqdm(files, desc=text, file=sys.stderr, mininterval=2):
-        content = f"# {file.title}\n\n{file.text}\n".encode()
-        container.knowledge_bases.add_file(
-            "bench", f"{file.id}.md", BytesIO(content), options=IngestOptions()
-        )
-
-
 def read_pieces(
     container: Container, questions: QuestionSet, files: Sequence[Passage]
 ) -> Iterator[Piece]:
     """Yield all chunks with the passages that they overlap, found letter by letter."""
     for file in files:
         name = f"{file.id}.md"
-        text = container.knowledge_bases.read_file("bench", name).text
+        text = container.knowledge_bases.read_file(KB, name).text
         letters = [place for place, letter in enumerate(text) if letter.isalnum()]
         bare = "".join(text[place] for place in letters)
         spans: list[tuple[str, int, int]] = []
@@ -145,7 +116,7 @@ def read_pieces(
                 if start >= 0:
                     last = letters[start + len(wanted) - 1]
                     spans.append((passage.id, letters[start], last + 1))
-        for chunk in container.knowledge_bases.list_chunks("bench", name):
+        for chunk in container.knowledge_bases.list_chunks(KB, name):
             yield Piece(
                 id=str(chunk.chunk_id),
                 doc_id=file.doc_id,

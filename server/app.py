@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from anyio.to_thread import current_default_thread_limiter
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from configs import Settings
@@ -30,6 +31,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         description=DESCRIPTION,
         lifespan=run_container,
+        # For the documentation's "Authorize" button; the gate is what checks the key.
+        dependencies=[Depends(HTTPBearer(auto_error=False))],
     )
     app.state.container = container
     for name in ROUTERS:

@@ -6,7 +6,8 @@ Knows no wire format and no routes.
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from anyio.to_thread import run_sync
@@ -104,7 +105,7 @@ class ChatService:
         quotes = extract(question, found.hits, idf=found.weights, limit=QUOTES)
         return Prepared(ask, found, number_hits(found.hits, quotes), quotes, uses_llm)
 
-    async def answer(self, prepared: Prepared) -> AsyncIterator[Event]:
+    async def answer(self, prepared: Prepared) -> AsyncGenerator[Event]:
         """Yield the sources, the pieces of the answer and the final event.
 
         Raises:
@@ -116,9 +117,10 @@ class ChatService:
         notice = None
         if prepared.uses_llm:
             try:
-                async for piece in self._ask_llm(prepared):
-                    pieces.append(piece)
-                    yield Delta(piece)
+                async with aclosing(self._ask_llm(prepared)) as answer:
+                    async for piece in answer:
+                        pieces.append(piece)
+                        yield Delta(piece)
             except LanguageModelFailed as error:
                 if pieces:
                     raise
@@ -141,7 +143,7 @@ class ChatService:
             return "refusal", refuse(language)
         return "extractive", compose(prepared.ask.question, prepared.quotes, language)
 
-    def _ask_llm(self, prepared: Prepared) -> AsyncIterator[str]:
+    def _ask_llm(self, prepared: Prepared) -> AsyncGenerator[str]:
         ask = prepared.ask
         values = {"question": ask.question, "context": ""}
         name = ask.prompt_name if prepared.sources else "empty"
@@ -173,7 +175,7 @@ class ChatService:
 
     async def chat_freely(
         self, question: str, history: tuple[ChatTurn, ...], sampling: Sampling, prompt_name: str
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str]:
         """Yield an answer of the language model without any knowledge base.
 
         Raises:

@@ -59,18 +59,21 @@ def remove_kb(session: Session, name: str) -> int:
     return row.id
 
 
-def next_revision(session: Session, name: str) -> KnowledgeBaseRow:
+def next_revision(session: Session, kb: KnowledgeBaseRow) -> KnowledgeBaseRow:
     """Count a change; the first statement of every transaction that changes a knowledge base.
 
     Raises:
-        UnknownKnowledgeBase: there is none (any more).
+        UnknownKnowledgeBase: it is gone, even if there is a new one of the same name.
     """
     session.execute(
         update(KnowledgeBaseRow)
-        .where(KnowledgeBaseRow.name == name)
+        .where(KnowledgeBaseRow.id == kb.id)
         .values(revision=KnowledgeBaseRow.revision + 1)
     )
-    return find_kb(session, name)
+    row = session.get(KnowledgeBaseRow, kb.id, populate_existing=True)
+    if row is None:
+        raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name)
+    return row
 
 
 def store_calibration(session: Session, kb_id: int, calibration: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from server.db.files import NewFile, look_up_file, put_file
 from server.db.knowledge_bases import find_kb, next_revision
 from server.db.models import FileRow, KnowledgeBaseRow
 from server.db.vectors import StoredVectors
-from server.errors import DuplicateFile
+from server.errors import DuplicateFile, InvalidRequest, StorageFull, UnknownKnowledgeBase
 from server.knowledge_base.analysis import index_text, language_of
 from server.knowledge_base.blobs import BlobStore, StagedBlob
 from server.knowledge_base.loaders import find_loader, load_document
@@ -65,11 +65,21 @@ class Ingest:
         with self.blobs.stage(kb.name, name, source) as staged:
             document = load_document(staged.path, name, max_chars=self.max_extracted_chars)
             new = prepare(kb, name, staged, document, embedder=embedder, options=options)
-            staged.keep()
+            try:
+                staged.keep()
+            except FileNotFoundError as error:  # deleted meanwhile, with its folder
+                raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name) from error
             row = self._commit(kb, new, options)
-        self.blobs.publish(kb.name, name, row.blob)
+        self._publish(kb.name, name, row.blob)
         logger.info("Added %r to %r: %d chunks.", name, kb.name, row.chunk_count)
         return row
+
+    def _publish(self, kb_name: str, name: str, blob: str) -> None:
+        """Show the file in ``content/``; it is safe already, so a failure only costs the view."""
+        try:
+            self.blobs.publish(kb_name, name, blob)
+        except (OSError, StorageFull) as error:
+            logger.warning("%r of %r cannot be shown in content/: %s", name, kb_name, error)
 
     def _refuse_duplicate(self, kb: KnowledgeBaseRow, name: str, options: IngestOptions) -> None:
         if options.override:
@@ -80,7 +90,7 @@ class Ingest:
 
     def _commit(self, kb: KnowledgeBaseRow, new: NewFile, options: IngestOptions) -> FileRow:
         with self.database.write() as session:
-            current = next_revision(session, kb.name)
+            current = next_revision(session, kb)
             if not options.override and look_up_file(session, current, new.name):
                 raise DuplicateFile(param="file_name", name=new.name)  # another upload was faster
             return put_file(session, current, new)
@@ -97,8 +107,7 @@ def prepare(
 ) -> NewFile:
     """Return all that will be stored of a file: its chunks and their vectors."""
     chunk_size = options.chunk_size or kb.chunk_size
-    overlap = kb.chunk_overlap if options.chunk_overlap is None else options.chunk_overlap
-    overlap = min(overlap, chunk_size // 2)
+    overlap = choose_overlap(chunk_size, options.chunk_overlap, kb.chunk_overlap)
     split = SPLITTERS.get("recursive")
     chunks = tuple(
         replace(chunk, page_breaks=find_page_breaks(document, chunk))
@@ -114,6 +123,23 @@ def prepare(
         chunk_overlap=overlap,
         vectors=embed(kb.name, name, document.title, chunks, embedder),
     )
+
+
+def choose_overlap(chunk_size: int, asked: int | None, usual: int) -> int:
+    """Return the overlap asked for, or the usual one as far as it fits the size of a chunk.
+
+    Raises:
+        InvalidRequest: more than half a chunk is asked for, which leaves no room for new text.
+    """
+    if asked is None:
+        return min(usual, chunk_size // 2)
+    if asked > chunk_size // 2:
+        raise InvalidRequest(
+            param="chunk_overlap",
+            problem_en=f"chunk_overlap {asked} must be at most half of chunk_size {chunk_size}",
+            problem_zh=f"chunk_overlap {asked} 不得超过 chunk_size {chunk_size} 的一半",
+        )
+    return asked
 
 
 def find_page_breaks(document: Document, chunk: Chunk) -> tuple[tuple[int, int], ...]:

@@ -24,7 +24,7 @@ from server.errors import UnreadableDocument
 from server.knowledge_base.blobs import BlobStore
 from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.embedders import EmbedderPool
-from server.knowledge_base.ingest import Ingest, IngestOptions
+from server.knowledge_base.ingest import Ingest, IngestOptions, choose_overlap
 from server.knowledge_base.names import check_file_name, check_kb_name
 
 logger = logging.getLogger(__name__)
@@ -67,13 +67,13 @@ class KnowledgeBases:
             InvalidName, DuplicateKnowledgeBase, InvalidRequest: nothing was created.
         """
         size = chunk_size or self.settings.chunk_size
-        overlap = self.settings.chunk_overlap if chunk_overlap is None else chunk_overlap
+        overlap = choose_overlap(size, chunk_overlap, self.settings.chunk_overlap)
         row = KnowledgeBaseRow(
             name=check_kb_name(name),
             info=info,
             embedding_model=self.embedders.check_name(embedding_model),
             chunk_size=size,
-            chunk_overlap=min(overlap, size // 2),
+            chunk_overlap=overlap,
         )
         with self.database.write() as session:
             add_kb(session, row)
@@ -129,17 +129,18 @@ class KnowledgeBases:
         self.on_change(name)
         return row
 
-    def delete_file(self, name: str, file_name: str) -> None:
-        """Delete a file with its chunks and vectors.
+    def delete_file(self, name: str, file_name: str, *, keep_content: bool = False) -> None:
+        """Delete a file with its chunks and vectors; ``content/`` may keep its copy for people.
 
         Raises:
             UnknownKnowledgeBase, UnknownFile: nothing changed.
         """
         checked = check_file_name(file_name)
         with self.database.write() as session:
-            kb = next_revision(session, name)
+            kb = next_revision(session, find_kb(session, name))
             remove_file(session, kb, checked)
-        self.blobs.unpublish(name, checked)
+        if not keep_content:
+            self.blobs.unpublish(name, checked)
         self.on_change(name)
         logger.info("Deleted %r from %r.", checked, name)
 

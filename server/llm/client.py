@@ -1,7 +1,7 @@
 """A client for any OpenAI-style endpoint. Knows no prompts and no knowledge bases."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,7 +51,7 @@ class LlmClient:
         """Whether the settings name an endpoint."""
         return bool(self.base_url)
 
-    async def stream(self, messages: Sequence[ChatTurn], sampling: Sampling) -> AsyncIterator[str]:
+    async def stream(self, messages: Sequence[ChatTurn], sampling: Sampling) -> AsyncGenerator[str]:
         """Yield the pieces of an answer as they come; closing the iterator cancels the request.
 
         Raises:

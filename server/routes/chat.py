@@ -1,6 +1,7 @@
 """``/api/v1/chat`` and the stored answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -61,16 +62,17 @@ async def collect(events: AsyncIterator[Event], *, return_trace: bool) -> ChatAn
 
 
 async def frame(
-    events: AsyncIterator[Event], *, return_trace: bool
-) -> AsyncIterator[ServerSentEvent]:
+    events: AsyncGenerator[Event], *, return_trace: bool
+) -> AsyncGenerator[ServerSentEvent]:
     """Yield the events of an answer in the format of this interface."""
-    async for item in events:
-        if isinstance(item, Sources):
-            yield event({"sources": describe_sources(item.sources)}, "sources")
-        elif isinstance(item, Delta):
-            yield event({"text": item.text}, "delta")
-        else:
-            yield event(describe_final(item, return_trace), "final")
+    async with aclosing(events):
+        async for item in events:
+            if isinstance(item, Sources):
+                yield event({"sources": describe_sources(item.sources)}, "sources")
+            elif isinstance(item, Delta):
+                yield event({"text": item.text}, "delta")
+            else:
+                yield event(describe_final(item, return_trace), "final")
 
 
 def describe_final(final: Final, return_trace: bool) -> dict[str, Any]:

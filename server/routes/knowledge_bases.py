@@ -2,17 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 
 from server.chat.sources import describe_sources, number_hits
 from server.db.models import FileRow, KnowledgeBaseRow
 from server.errors import ZhiwenError
-from server.knowledge_base.ingest import IngestOptions
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
-from server.routes.uploads import check_count, describe_error, upload_name
-from server.schemas.fields import ChunkOverlap, ChunkSize
+from server.routes.uploads import Options, check_count, describe_error, upload_name
 from server.schemas.native import (
     ChunkText,
     CreateKnowledgeBase,
@@ -68,14 +66,11 @@ def upload_files(
     wanted: Wanted,
     name: str,
     files: list[UploadFile],
-    override: Annotated[bool, Form(description="Replace files of the same name")] = False,
-    chunk_size: Annotated[ChunkSize | None, Form()] = None,
-    chunk_overlap: Annotated[ChunkOverlap | None, Form()] = None,
+    options: Options,
 ) -> JSONResponse:
     """Add files; each is told apart: 201 all were added, 207 some, else the first one's error."""
     objects.knowledge_bases.get(name)
     check_count(files, objects.settings.server.max_files_per_upload)
-    options = IngestOptions(override, chunk_size, chunk_overlap)
     results, errors = [], []
     for file in files:
         shown = upload_name(file)

@@ -3,7 +3,8 @@
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -19,19 +20,20 @@ def event(data: Any, name: str | None = None) -> ServerSentEvent:  # any JSON va
 
 
 def stream(
-    events: AsyncIterator[ServerSentEvent], on_error: Callable[[ZhiwenError], ServerSentEvent]
+    events: AsyncGenerator[ServerSentEvent], on_error: Callable[[ZhiwenError], ServerSentEvent]
 ) -> EventSourceResponse:
     """Return a streamed answer; an error on the way becomes its last event."""
     return EventSourceResponse(guard(events, on_error), headers={"X-Accel-Buffering": "no"})
 
 
 async def guard(
-    events: AsyncIterator[ServerSentEvent], on_error: Callable[[ZhiwenError], ServerSentEvent]
+    events: AsyncGenerator[ServerSentEvent], on_error: Callable[[ZhiwenError], ServerSentEvent]
 ) -> AsyncIterator[ServerSentEvent]:
     """Yield the events; the status is sent already, so an error can only be told as an event."""
     try:
-        async for item in events:
-            yield item
+        async with aclosing(events):  # a client that leaves ends the work for it at once
+            async for item in events:
+                yield item
     except ZhiwenError as error:
         logger.error("An answer broke off: %s", error)
         yield on_error(error)

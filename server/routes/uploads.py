@@ -1,12 +1,27 @@
 """What all uploads share. Knows no knowledge bases."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import UploadFile
+from fastapi import Depends, Form, UploadFile
 
 from server.datatypes import Language
 from server.errors import TooLarge, ZhiwenError
+from server.knowledge_base.ingest import IngestOptions
+from server.schemas.fields import ChunkOverlap, ChunkSize
 from server.schemas.native import ErrorDetail
+
+
+def read_options(
+    override: Annotated[bool, Form(description="Replace files of the same name")] = False,
+    chunk_size: Annotated[ChunkSize | None, Form()] = None,
+    chunk_overlap: Annotated[ChunkOverlap | None, Form()] = None,
+) -> IngestOptions:
+    """Return how the files of an upload are added."""
+    return IngestOptions(override, chunk_size, chunk_overlap)
+
+
+Options = Annotated[IngestOptions, Depends(read_options)]
 
 
 def check_count(files: Sequence[UploadFile], limit: int) -> None:

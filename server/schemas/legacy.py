@@ -1,6 +1,6 @@
 """Requests of the 0.2.x routes, with their names and defaults; fields not known are ignored."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -33,7 +33,7 @@ class CreateKnowledgeBase(BaseModel):
     """A new knowledge base."""
 
     knowledge_base_name: KbName
-    vector_store_type: str = "faiss"
+    vector_store_type: Literal["faiss"] = "faiss"
     embed_model: str | None = None
     kb_info: str = Field(default="", max_length=2000)
 
@@ -61,7 +61,7 @@ class SearchDocs(BaseModel):
     top_k: TopK = 3
     score_threshold: Threshold | None = None
     file_name: str = ""
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = Field(default_factory=dict, max_length=0)  # no filters yet
 
 
 class Generation(BaseModel):

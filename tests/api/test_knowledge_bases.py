@@ -1,8 +1,12 @@
 """``/api/v1/knowledge_bases``: create, list, delete; files; search."""
 
+from io import BytesIO
+
 import pytest
 from fastapi.testclient import TestClient
 
+from server.errors import UnknownKnowledgeBase
+from server.knowledge_base.ingest import IngestOptions
 from tests.api.conftest import FILES, upload
 from tests.api.documents import PUMP_EN
 
@@ -132,6 +136,36 @@ def test_some_good_and_some_bad_files_are_told_apart(client: TestClient, kb: str
     good, bad = answer.json()["files"]
     assert good["error"] is None
     assert bad["error"]["code"] == "unsupported_format"
+
+
+def test_an_overlap_that_leaves_no_room_is_refused(client: TestClient, kb: str) -> None:
+    answer = upload(client, "a.txt", b"some text", kb, chunk_size="40", chunk_overlap="30")
+    assert answer.status_code == 422
+    assert "at most half" in answer.json()["error"]["message"]
+    body = {"name": "other", "chunk_size": 100, "chunk_overlap": 80}
+    assert client.post("/api/v1/knowledge_bases", json=body).status_code == 422
+
+
+def test_a_file_that_cannot_be_shown_in_content_is_safe_all_the_same(
+    client: TestClient, kb: str
+) -> None:
+    assert upload(client, "folder.txt", b"a file", kb).status_code == 201
+    assert upload(client, "folder.txt/inside.txt", b"The lamp has 40 W.", kb).status_code == 201
+    body = {"query": "How many watts has the lamp?"}
+    hits = client.post(f"/api/v1/knowledge_bases/{kb}/search", json=body).json()["hits"]
+    assert hits[0]["file_name"] == "folder.txt/inside.txt"
+
+
+def test_an_upload_into_a_deleted_knowledge_base_does_not_reach_its_successor(
+    client: TestClient, kb: str
+) -> None:
+    service = client.app.state.container.knowledge_bases
+    old, _ = service.get(kb)
+    service.delete(kb)
+    service.create(kb)
+    with pytest.raises(UnknownKnowledgeBase):
+        service.ingest.add(old, "a.txt", BytesIO(b"text"), embedder=None, options=IngestOptions())
+    assert service.list_files(kb) == []
 
 
 def test_a_file_can_be_split_its_own_way(client: TestClient, kb: str) -> None:

@@ -86,6 +86,43 @@ def test_search_answers_a_bare_list_with_distances(client: TestClient, kb: str) 
     assert 0 <= hits[0]["score"] <= 2
 
 
+def test_search_without_a_query_lists_the_chunks_of_a_file(client: TestClient, kb: str) -> None:
+    body = {"knowledge_base_name": kb, "file_name": "pump.md"}
+    chunks = client.post("/knowledge_base/search_docs", json=body).json()
+    assert chunks
+    assert {chunk["metadata"]["source"] for chunk in chunks} == {"pump.md"}
+
+
+@pytest.mark.parametrize(
+    "more", [{"to_vector_store": "false"}, {"docs": '{"a": []}'}, {"zh_title_enhance": "true"}]
+)
+def test_what_upload_cannot_do_yet_is_refused_not_ignored(
+    client: TestClient, kb: str, more: dict[str, str]
+) -> None:
+    answer = client.post(
+        "/knowledge_base/upload_docs",
+        files={"files": ("new.txt", b"some text")},
+        data={"knowledge_base_name": kb, **more},
+    )
+    assert answer.status_code == answer.json()["code"] == 422
+    assert next(iter(more)) in answer.json()["msg"]
+
+
+def test_a_metadata_filter_is_refused_not_ignored(client: TestClient, kb: str) -> None:
+    answer = client.post("/knowledge_base/search_docs", json=ASK | {"metadata": {"page": 1}})
+    assert answer.status_code == 422
+
+
+def test_a_deleted_file_may_stay_in_the_folder_for_people(client: TestClient, kb: str) -> None:
+    path = client.app.state.container.folder.root / kb / "content" / "pump.md"
+    body = {"knowledge_base_name": kb, "file_names": ["pump.md"]}
+    client.post("/knowledge_base/delete_docs", json=body)
+    assert path.is_file()
+    body = {"knowledge_base_name": kb, "file_names": ["garden.txt"], "delete_content": True}
+    client.post("/knowledge_base/delete_docs", json=body)
+    assert not path.with_name("garden.txt").exists()
+
+
 def test_a_threshold_of_2_is_accepted_everywhere(client: TestClient, kb: str) -> None:
     for path in ("/knowledge_base/search_docs", "/chat/knowledge_base_chat"):
         assert client.post(path, json=ASK | {"score_threshold": 2}).status_code == 200

@@ -1,7 +1,8 @@
 """The chat routes of 0.2.x, as adapters without logic of their own."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlencode
 
@@ -60,10 +61,11 @@ async def chat(request: Request, objects: Objects, body: Chat) -> Response:
         text = first + "".join([piece async for piece in pieces])
         return answer_whole(request, {"text": text, "message_id": message_id})
 
-    async def frames() -> AsyncIterator[ServerSentEvent]:
-        yield event({"text": first, "message_id": message_id})
-        async for piece in pieces:
-            yield event({"text": piece, "message_id": message_id})
+    async def frames() -> AsyncGenerator[ServerSentEvent]:
+        async with aclosing(pieces):
+            yield event({"text": first, "message_id": message_id})
+            async for piece in pieces:
+                yield event({"text": piece, "message_id": message_id})
 
     return stream(frames(), lambda error: event(error_event(request, error)))
 
@@ -107,17 +109,18 @@ async def collect(request: Request, events: AsyncIterator[Event]) -> dict[str, A
     return whole
 
 
-async def frame(request: Request, events: AsyncIterator[Event]) -> AsyncIterator[ServerSentEvent]:
+async def frame(request: Request, events: AsyncGenerator[Event]) -> AsyncGenerator[ServerSentEvent]:
     """Yield the events of an answer in the format of 0.2.x, with the sources first."""
     docs: list[str] = []
-    async for item in events:
-        if isinstance(item, Sources):
-            docs = describe_docs(request, item.sources)
-            yield event({"sources": describe_sources(item.sources)})
-        elif isinstance(item, Delta):
-            yield event({"answer": item.text})
-        else:
-            yield event({"docs": docs, "message_id": item.message_id})
+    async with aclosing(events):
+        async for item in events:
+            if isinstance(item, Sources):
+                docs = describe_docs(request, item.sources)
+                yield event({"sources": describe_sources(item.sources)})
+            elif isinstance(item, Delta):
+                yield event({"answer": item.text})
+            else:
+                yield event({"docs": docs, "message_id": item.message_id})
 
 
 def describe_docs(request: Request, sources: tuple[SourceFound, ...]) -> list[str]:

@@ -1,17 +1,17 @@
 """The knowledge base routes of 0.2.x, as adapters without logic of their own."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Form, Query, UploadFile
+from fastapi import APIRouter, Body, Depends, Form, Query, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 
+from server.datatypes import Passage
 from server.errors import ZhiwenError
-from server.knowledge_base.ingest import IngestOptions
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
 from server.routes.legacy.envelope import BaseAnswer, FilesAnswer, ListAnswer, answer_files
-from server.routes.uploads import check_count, upload_name
-from server.schemas.fields import ChunkOverlap, ChunkSize, KbName
+from server.routes.uploads import Options, check_count, upload_name
+from server.schemas.fields import KbName
 from server.schemas.legacy import (
     CreateKnowledgeBase,
     DeleteDocs,
@@ -54,20 +54,30 @@ def list_files(objects: Objects, knowledge_base_name: KbName) -> ListAnswer:
     return ListAnswer(data=[row.name for row in files])
 
 
-@router.post("/upload_docs", summary="Upload files", response_model=FilesAnswer)
+def refuse_unsupported(
+    to_vector_store: Annotated[Literal["true", "True", "1"], Form()] = "true",
+    zh_title_enhance: Annotated[Literal["false", "False", "0"], Form()] = "false",
+    docs: Annotated[Literal["", "{}"], Form()] = "",
+) -> None:
+    """Refuse what an upload of 0.2.x could ask for and this one does not do yet."""
+
+
+@router.post(
+    "/upload_docs",
+    summary="Upload files",
+    response_model=FilesAnswer,
+    dependencies=[Depends(refuse_unsupported)],
+)
 def upload_docs(
     objects: Objects,
     wanted: Wanted,
     files: list[UploadFile],
     knowledge_base_name: Annotated[KbName, Form()],
-    override: Annotated[bool, Form()] = False,
-    chunk_size: Annotated[ChunkSize | None, Form()] = None,
-    chunk_overlap: Annotated[ChunkOverlap | None, Form()] = None,
+    options: Options,
 ) -> JSONResponse:
     """Add files; ``failed_files`` says which were not added and why."""
     objects.knowledge_bases.get(knowledge_base_name)
     check_count(files, objects.settings.server.max_files_per_upload)
-    options = IngestOptions(override, chunk_size, chunk_overlap)
     failed: dict[str, ZhiwenError] = {}
     for file in files:
         name = upload_name(file)
@@ -86,7 +96,9 @@ def delete_docs(objects: Objects, wanted: Wanted, body: DeleteDocs) -> JSONRespo
     failed: dict[str, ZhiwenError] = {}
     for name in body.file_names:
         try:
-            objects.knowledge_bases.delete_file(body.knowledge_base_name, name)
+            objects.knowledge_bases.delete_file(
+                body.knowledge_base_name, name, keep_content=not body.delete_content
+            )
         except ZhiwenError as error:
             failed[name[:300]] = error
     always_200 = objects.settings.server.legacy_http_200
@@ -107,7 +119,13 @@ def download_doc(
 
 @router.post("/search_docs", summary="Search")
 def search_docs(objects: Objects, body: SearchDocs) -> list[dict[str, Any]]:
-    """Return hits as a bare list; ``score`` is 2 - 2 * relevance, smaller is closer."""
+    """Return hits as a bare list; ``score`` is 2 - 2 * relevance, smaller is closer.
+
+    Without a query, but with a file name, the chunks of that file are listed.
+    """
+    if body.file_name and not body.query:
+        chunks = objects.knowledge_bases.list_chunks(body.knowledge_base_name, body.file_name)
+        return [describe_passage(passage) for passage in chunks]
     found = objects.retriever.retrieve(
         body.knowledge_base_name,
         objects.chat.check_question(body.query),
@@ -116,19 +134,27 @@ def search_docs(objects: Objects, body: SearchDocs) -> list[dict[str, Any]]:
     )
     return [
         {
-            "page_content": hit.passage.chunk.text,
-            "metadata": {
-                "source": hit.passage.file_name,
-                "id": str(hit.passage.chunk_id),
-                "title": hit.passage.title,
-                "page": hit.passage.chunk.page,
-                "start": hit.passage.chunk.start,
-                "end": hit.passage.chunk.end,
-            },
-            "type": "Document",
-            "id": str(hit.passage.chunk_id),
+            **describe_passage(hit.passage),
             "score": round(2 - 2 * hit.relevance, 4),
             "relevance": round(hit.relevance, 4),
         }
         for hit in found.hits
     ]
+
+
+def describe_passage(passage: Passage) -> dict[str, Any]:
+    """Return a chunk in the form of LangChain's documents."""
+    chunk = passage.chunk
+    return {
+        "page_content": chunk.text,
+        "metadata": {
+            "source": passage.file_name,
+            "id": str(passage.chunk_id),
+            "title": passage.title,
+            "page": chunk.page,
+            "start": chunk.start,
+            "end": chunk.end,
+        },
+        "type": "Document",
+        "id": str(passage.chunk_id),
+    }
