@@ -1,17 +1,28 @@
 """The flags of the benchmarks that ask question sets. Knows no measurements."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.upload import MODES
 from configs import ROOT
 
 SETS = ("cmrc2018dev", "xquad_zh", "xquad_en")
+NONE: Mapping[str, tuple[int, str]] = MappingProxyType({})
 
 
-def make_parser(text: str | None, modes: Sequence[str] = tuple(MODES)) -> argparse.ArgumentParser:
-    """Return a parser with the flags that these benchmarks share; the first line says what for."""
+def parse_flags(
+    text: str | None,
+    *,
+    modes: Sequence[str] = tuple(MODES),
+    numbers: Mapping[str, tuple[int, str]] = NONE,
+) -> argparse.Namespace:
+    """Read the flags; all modes of the common sets unless some are named.
+
+    The first line of ``text`` says what the benchmark is. ``numbers`` are flags of its own, each
+    with its default and what it means.
+    """
     parser = argparse.ArgumentParser(description=text.splitlines()[0] if text else "")
     shared = ROOT.parent / "shared" / "data"
     has_default = shared.is_dir()
@@ -19,13 +30,8 @@ def make_parser(text: str | None, modes: Sequence[str] = tuple(MODES)) -> argpar
     parser.add_argument("--name", action="append", help="a set; may be repeated")
     parser.add_argument("--mode", action="append", choices=modes, help="default: all")
     parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
-    return parser
-
-
-def parse(
-    parser: argparse.ArgumentParser, modes: Sequence[str] = tuple(MODES)
-) -> argparse.Namespace:
-    """Read the flags; all modes of the common sets unless some are named."""
+    for flag, (default, meaning) in numbers.items():
+        parser.add_argument(flag, type=int, default=default, help=meaning)
     flags = parser.parse_args()
     flags.name = flags.name or list(SETS)
     flags.mode = flags.mode or list(modes)

@@ -20,6 +20,11 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def label(prefix: str, figures: Mapping[str, float]) -> dict[str, float]:
+    """Return figures with a prefix before their names."""
+    return {f"{prefix}.{name}": value for name, value in figures.items()}
+
+
 def print_report(
     benchmark: str,
     settings: Mapping[str, Any],

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.baselines import Bm25, Dense, fuse_ranks, rank, split_whitespace, split_words
-from benchmarks.flags import make_parser, parse
+from benchmarks.flags import parse_flags
 from benchmarks.metrics import DEPTH, Judged, bootstrap_gain, judge, measure
 from benchmarks.question_sets import Passage, Question, QuestionSet, read_set
-from benchmarks.report import print_report
+from benchmarks.report import label, print_report
 from benchmarks.service import open_service
 from benchmarks.upload import KB, choose_files, create, ingest
 from embeddings import Embedder
@@ -42,7 +42,7 @@ class Piece:
 
 def main() -> None:
     """Measure and report."""
-    flags = parse(make_parser(__doc__))
+    flags = parse_flags(__doc__)
     results: dict[str, float] = {}
     baselines: dict[str, float] = {}
     gains: dict[str, tuple[NDArray[np.float64], Sequence[str]]] = {}
@@ -64,11 +64,6 @@ def main() -> None:
     else:
         for key, value in (results | baselines).items():
             print(f"{key:55} {value:6.2f}")
-
-
-def label(prefix: str, figures: dict[str, float]) -> dict[str, float]:
-    """Return figures with a prefix before their names."""
-    return {f"{prefix}.{name}": value for name, value in figures.items()}
 
 
 def firsts(judged: Sequence[Judged]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """What tests share: settings in a folder of their own, a prepared service, a client."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,11 +66,13 @@ def open_client(settings: Settings, **options: Any) -> TestClient:
 
 def wait_until_ready(client: TestClient) -> None:
     """Wait for the preparation, which runs in the background."""
-    for _ in range(600):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
         state = client.get("/readyz").json()
         if state["ready"]:
             return
         assert not state["failed"], state
+        time.sleep(0.02)
     raise AssertionError(state)
 
 

@@ -1,7 +1,6 @@
 """Vectors in SQL, packed one blob a file. Knows no index and no embedding model."""
 
 import zlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +25,14 @@ class StoredVectors:
 
     generation: str
     orders: NDArray[np.int32]  # (n,): the chunks that have a vector, by their place in the file
+    values: NDArray[np.float32]  # (n, dim), unit rows
+
+
+@dataclass(frozen=True, slots=True)
+class FileVectors:
+    """The vectors of a file by chunk."""
+
+    chunk_ids: NDArray[np.int64]  # (n,)
     values: NDArray[np.float32]  # (n, dim), unit rows
 
 
@@ -54,20 +61,17 @@ def unpack_vectors(row: VectorRow) -> StoredVectors:
     return StoredVectors(row.generation, np.frombuffer(row.orders, np.int32), values)
 
 
-def vectors_of_files(
-    session: Session, file_ids: Sequence[int], generation: str
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Yield chunk ids (n,) and vectors (n, dim) of each file that has any.
+def read_vectors(session: Session, file_id: int, generation: str) -> FileVectors | None:
+    """Return the vectors of a file, or None if no chunk of it has any.
 
     Raises:
-        DamagedVectors: the stored bytes of a file do not have their checksum.
+        DamagedVectors: the stored bytes do not have their checksum.
     """
-    for file_id in file_ids:
-        row = session.get(VectorRow, (file_id, generation))
-        if row is None:
-            continue
-        vectors = unpack_vectors(row)
-        ids = session.scalars(
-            select(ChunkRow.id).where(ChunkRow.file_id == file_id).order_by(ChunkRow.order)
-        ).all()
-        yield np.array(ids, np.int64)[vectors.orders], vectors.values
+    row = session.get(VectorRow, (file_id, generation))
+    if row is None:
+        return None
+    vectors = unpack_vectors(row)
+    ids = session.scalars(
+        select(ChunkRow.id).where(ChunkRow.file_id == file_id).order_by(ChunkRow.order)
+    ).all()
+    return FileVectors(np.array(ids, np.int64)[vectors.orders], vectors.values)

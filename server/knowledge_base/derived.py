@@ -7,15 +7,18 @@ so each process reads what any process wrote. Knows no file formats and no score
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
+from fasteners import ReaderWriterLock
 from sqlalchemy.orm import Session
 
 from embeddings import Embedder
 from server.db.files import files_since, passages_of_files, removed_since
 from server.db.models import KnowledgeBaseRow
-from server.db.vectors import vectors_of_files
-from server.knowledge_base.analysis import analyze, index_text
+from server.db.vectors import DamagedVectors, FileVectors, read_vectors
+from server.errors import UnknownKnowledgeBase
+from server.knowledge_base.analysis import analyze, index_text, language_of
 from server.knowledge_base.indexes import (
     DENSE_INDEXES,
     LEXICAL_INDEXES,
@@ -35,13 +38,28 @@ class KbIndexes:
 
     def __init__(self, folder: DataFolder, kb_id: int, embedder: Embedder | None) -> None:
         self.kb_id = kb_id
-        self.generation = embedder.generation if embedder else ""
+        self.embedder = embedder
         self.lexical: LexicalIndex = LEXICAL_INDEXES.get("tantivy")(folder.index(kb_id, "lexical"))
         self.dense: DenseIndex | None = None
         if embedder:
             make = DENSE_INDEXES.get("faiss")
             self.dense = make(folder.index(kb_id, "dense"), embedder.dimension)
-        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._use = ReaderWriterLock()
+        self._is_gone = False
+
+    @contextmanager
+    def use(self, session: Session, kb: KnowledgeBaseRow) -> Iterator[None]:
+        """Bring the indexes up to date and keep them from being dropped meanwhile.
+
+        Raises:
+            UnknownKnowledgeBase: the knowledge base was deleted, though the session still sees it.
+        """
+        with self._use.read_lock():
+            if self._is_gone:
+                raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name)
+            self.catch_up(session, kb)
+            yield
 
     def catch_up(self, session: Session, kb: KnowledgeBaseRow) -> None:
         """Apply what SQL has and the indexes lack; the session must see ``kb.revision``.
@@ -50,7 +68,7 @@ class KbIndexes:
         """
         if self._is_current(kb.revision):
             return
-        with self._lock:
+        with self._writing:
             try:
                 self._catch_up_lexical(session, kb)
             except DamagedIndex as error:
@@ -85,14 +103,26 @@ class KbIndexes:
             dense.drop()
             known = 0
         for revision, files, removed in steps(session, kb, known):
-            parts = list(vectors_of_files(session, files, self.generation))
-            ids = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
-            if parts:
-                vectors = np.concatenate([part[1] for part in parts])
-                dense.apply(revision, add_ids=ids.tolist(), vectors=vectors, remove=removed)
-            else:
-                empty = np.empty((0, 0), np.float32)
-                dense.apply(revision, add_ids=[], vectors=empty, remove=removed)
+            parts = [part for file_id in files if (part := self._vectors(session, file_id))]
+            ids = np.concatenate([np.empty(0, np.int64), *(part.chunk_ids for part in parts)])
+            empty = np.empty((0, parts[0].values.shape[1] if parts else 0), np.float32)
+            vectors = np.concatenate([empty, *(part.values for part in parts)])
+            dense.apply(revision, add_ids=ids.tolist(), vectors=vectors, remove=removed)
+
+    def _vectors(self, session: Session, file_id: int) -> FileVectors | None:
+        """Return the vectors of a file; damaged ones are made again from its chunks."""
+        assert self.embedder is not None  # noqa: S101  # there is a dense index only with a model
+        try:
+            return read_vectors(session, file_id, self.embedder.generation)
+        except DamagedVectors as error:
+            logger.warning("%s; embedding it again.", error)
+            passages = [
+                passage
+                for passage in passages_of_files(session, [file_id])
+                if language_of(passage.chunk.text) in self.embedder.languages
+            ]
+            values = self.embedder.embed_documents(list(map(index_text, passages)))
+            return FileVectors(np.array([item.chunk_id for item in passages], np.int64), values)
 
     def close(self) -> None:
         """Give back memory and files."""
@@ -101,10 +131,12 @@ class KbIndexes:
             self.dense.close()
 
     def drop(self) -> None:
-        """Delete both indexes."""
-        self.lexical.drop()
-        if self.dense is not None:
-            self.dense.drop()
+        """Delete both indexes for good, once nobody uses them any more."""
+        with self._use.write_lock():
+            self._is_gone = True
+            self.lexical.drop()
+            if self.dense is not None:
+                self.dense.drop()
 
 
 def steps(
@@ -134,19 +166,31 @@ class IndexPool:
         self._lock = threading.Lock()
         self._open: dict[int, KbIndexes] = {}
 
-    def get(self, session: Session, kb: KnowledgeBaseRow, embedder: Embedder | None) -> KbIndexes:
-        """Return the indexes of a knowledge base, up to date with what the session sees."""
+    @contextmanager
+    def use(
+        self, session: Session, kb: KnowledgeBaseRow, embedder: Embedder | None
+    ) -> Iterator[KbIndexes]:
+        """Yield the indexes of a knowledge base, up to date with what the session sees.
+
+        Raises:
+            UnknownKnowledgeBase: the knowledge base was deleted, though the session still sees it.
+        """
         with self._lock:
             indexes = self._open.get(kb.id)
             if indexes is None:
                 indexes = self._open[kb.id] = KbIndexes(self.folder, kb.id, embedder)
-        indexes.catch_up(session, kb)
-        return indexes
+        with indexes.use(session, kb):
+            yield indexes
 
     def drop(self, kb_id: int) -> None:
-        """Delete the indexes of a knowledge base that is gone."""
+        """Delete the indexes of a knowledge base that is gone.
+
+        Their place stays taken: a search that began before must not build them again.
+        """
         with self._lock:
-            indexes = self._open.pop(kb_id, None) or KbIndexes(self.folder, kb_id, None)
+            indexes = self._open.get(kb_id)
+            if indexes is None:
+                indexes = self._open[kb_id] = KbIndexes(self.folder, kb_id, None)
         indexes.drop()
 
     def close(self) -> None:

@@ -43,6 +43,7 @@ def recreate_indexes(settings: Settings) -> None:
         pool = IndexPool(folder)
         with database.read() as session:
             for kb, _ in tqdm(list_kbs(session), unit="kb"):
-                pool.get(session, kb, embedders.get(kb.embedding_model))
+                with pool.use(session, kb, embedders.get(kb.embedding_model)):
+                    pass  # to begin to use an index is to build it
         pool.close()
         database.close()

@@ -147,17 +147,17 @@ class Retriever:
         threshold: float | None,
     ) -> Ranking:
         started = time.perf_counter()
-        indexes = self.indexes.get(session, kb, embedder)
         language, terms = language_of(question), analyze(question)
         depth = max(depth, self.settings.candidates)
-        ready = time.perf_counter()
-        lexical = indexes.lexical.search(terms, depth, language=language)
-        weights = indexes.lexical.weights(terms)
-        lexical_done = time.perf_counter()
-        dense = None
-        if embedder and language in embedder.languages:
-            limit = self.settings.score_threshold if threshold is None else threshold
-            dense = search_dense(indexes, embedder, question, depth, limit)
+        with self.indexes.use(session, kb, embedder) as indexes:
+            ready = time.perf_counter()
+            lexical = indexes.lexical.search(terms, depth, language=language)
+            weights = indexes.lexical.weights(terms)
+            lexical_done = time.perf_counter()
+            dense = None
+            if embedder and language in embedder.languages:
+                limit = self.settings.score_threshold if threshold is None else threshold
+                dense = search_dense(indexes, embedder, question, depth, limit)
         dense_done = time.perf_counter()
         fused = fuse(lexical, dense, lexical_weight=self.settings.lexical_weight)
         moments = (started, ready, lexical_done, dense_done, time.perf_counter())

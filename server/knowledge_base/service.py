@@ -124,8 +124,11 @@ class KnowledgeBases:
         kb, _ = self.get(name)
         embedder = self.embedders.get(kb.embedding_model)
         row = self.ingest.add(kb, file_name, source, embedder=embedder, options=options)
-        with self.database.read() as session:
-            self.indexes.get(session, find_kb(session, name), embedder)
+        with (
+            self.database.read() as session,
+            self.indexes.use(session, find_kb(session, name), embedder),
+        ):
+            pass  # it is up to date, so the next search need not wait
         self.on_change(name)
         return row
 
