@@ -108,13 +108,17 @@ def run(questions: QuestionSet, strangers: Sequence[Question], mode: str, *, top
         create(container, mode)
         ask = partial(container.retriever.retrieve, KB, top_k=top_k)
 
-        ingest(container, [each for each in files if each.doc_id in even], f"{name}: half")
+        ingest(container, [each for each in files if each.doc_id in even], f"{name}: upload half")
         container.calibrator.refresh(KB)
         half = (
             decide_all(ask, [each for each in asked if each.doc_id in even], f"{name}: half, own"),
-            decide_all(ask, [each for each in asked if each.doc_id not in even], f"{name}: half"),
+            decide_all(
+                ask, [each for each in asked if each.doc_id not in even], f"{name}: half, foreign"
+            ),
         )
-        ingest(container, [each for each in files if each.doc_id not in even], f"{name}: rest")
+        ingest(
+            container, [each for each in files if each.doc_id not in even], f"{name}: upload rest"
+        )
         container.calibrator.refresh(KB)
         foreign = decide_all(ask, strangers, f"{name}: foreign")
         answered, own = [], []

@@ -58,4 +58,4 @@ def auroc(own: Sequence[float], foreign: Sequence[float]) -> float:
     ordered = np.sort(np.asarray(foreign))
     below = np.searchsorted(ordered, own, side="left")
     not_above = np.searchsorted(ordered, own, side="right")
-    return mean((below + not_above) / (2 * len(ordered)))
+    return 100 * float(np.mean((below + not_above) / (2 * len(ordered))))

@@ -34,8 +34,7 @@ class Piece:
     """A chunk as it was stored, with the passages that it overlaps."""
 
     id: str
-    doc_id: str
-    text: str
+    letters: str  # its letters and digits
     indexed: str  # with its title, as the baselines get it too
     passage_ids: frozenset[str]
 
@@ -79,7 +78,7 @@ def run(questions: QuestionSet, mode: str) -> tuple[list[Judged], dict[str, list
         ingest(container, files, f"{questions.name}.{mode}: ingest")
         container.calibrator.refresh(KB)
         pieces = list(read_pieces(container, questions, files))
-        gold = [find_gold(question, pieces) for question in questions.questions]
+        gold = [find_gold(question, pieces, mode) for question in questions.questions]
         report_missing(questions, gold)
 
         def retrieve(question: str) -> list[str]:
@@ -106,7 +105,7 @@ def read_pieces(
         spans: list[tuple[str, int, int]] = []
         for passage in questions.passages:
             if passage.doc_id == file.doc_id and file.id in (passage.doc_id, passage.id):
-                wanted = "".join(filter(str.isalnum, passage.text))
+                wanted = letters_of(passage.text)
                 start = bare.find(wanted)
                 if start >= 0:
                     last = letters[start + len(wanted) - 1]
@@ -114,8 +113,7 @@ def read_pieces(
         for chunk in container.knowledge_bases.list_chunks(KB, name):
             yield Piece(
                 id=str(chunk.chunk_id),
-                doc_id=file.doc_id,
-                text=chunk.chunk.text,
+                letters=letters_of(chunk.chunk.text),
                 indexed=f"{file.title}\n{chunk.chunk.text}",
                 passage_ids=frozenset(
                     passage_id
@@ -125,15 +123,20 @@ def read_pieces(
             )
 
 
-def find_gold(question: Question, pieces: Sequence[Piece]) -> frozenset[str]:
+def find_gold(question: Question, pieces: Sequence[Piece], mode: str) -> frozenset[str]:
     """Return the ids of the chunks that are right for a question."""
+    answers = [letters_of(answer) or answer for answer in question.answers]
     return frozenset(
         piece.id
         for piece in pieces
-        if piece.doc_id == question.doc_id
-        and piece.passage_ids & question.gold_ids
-        and any(answer in piece.text for answer in question.answers)
+        if piece.passage_ids & question.gold_ids
+        and (mode == "passages" or any(answer in piece.letters for answer in answers))
     )
+
+
+def letters_of(text: str) -> str:
+    """Return the letters and digits of a text: layout and markup do not count."""
+    return "".join(filter(str.isalnum, text))
 
 
 def report_missing(questions: QuestionSet, gold: Sequence[frozenset[str]]) -> None:

@@ -94,7 +94,7 @@ class Container:
         self.keys.load()
         if not is_loopback(self.settings.server.host) and not self.settings.auth.api_key:
             self._mint_key()
-        self.knowledge_bases.collect_blobs()
+        self.knowledge_bases.recover()
         if self.settings.kb.create_samples:
             create_samples(
                 self.knowledge_bases,

@@ -24,6 +24,7 @@ ZhiwenError
 ├── Unauthorized (401)
 ├── Forbidden (403)
 ├── InternalError (500)
+├── LostFile (500)
 ├── Unavailable (503)
 │   ├── NoLanguageModel         nothing serves a language model
 │   ├── LanguageModelFailed (502)
@@ -173,6 +174,14 @@ class UnknownFile(NotFound):
     zh = "知识库 {knowledge_base!r} 中没有名为 {name!r} 的文件。"
 
 
+class LostFile(ZhiwenError):
+    """The row of a file is there, its bytes are not: somebody removed them from the disk."""
+
+    code = "lost_file"
+    en = "The stored bytes of {name!r} are missing from the disk. Upload the file again."
+    zh = "磁盘上 {name!r} 的原始文件已丢失，请重新上传。"
+
+
 class UnknownMessage(NotFound):
     """No stored answer has that id."""
 
@@ -305,11 +314,11 @@ class IndexFailed(Unavailable):
 
 
 class DatabaseBusy(Unavailable):
-    """Another process held the database for too long."""
+    """Somebody else held the database for too long."""
 
     code = "database_busy"
-    en = "The database is locked by another process. Nothing was changed; try again."
-    zh = "数据库正被其他进程占用，未做任何更改，请稍后重试。"
+    en = "The database is busy with another change. Try again in a few seconds."
+    zh = "数据库正忙于其他写入，请稍后重试。"
 
 
 class DataDirectoryInUse(Unavailable):
@@ -332,10 +341,10 @@ class StorageFull(ZhiwenError):
     status = 507
     code = "storage_full"
     en = (
-        "The file could not be stored: {reason}. Nothing was changed. "
-        "Free some space, then try again."
+        "The disk cannot be written: {reason}. "
+        "Free some space or make the data folder writable, then try again."
     )
-    zh = "文件无法保存：{reason}。未做任何更改。请清理磁盘空间后重试。"
+    zh = "磁盘无法写入：{reason}。请清理空间或确认数据目录可写，然后重试。"
 
 
 class StartError(ZhiwenError):

@@ -1,5 +1,6 @@
 """Connections to the database: set-up, migrations, transactions. Knows no table by name."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,9 @@ from sqlalchemy.orm import Session
 
 from server.errors import DatabaseBusy, StorageFull
 
-BUSY_TIMEOUT_S = 5  # how long a writer waits for another before the request fails with 503
+BUSY_TIMEOUT_S = 5  # how long a writer waits for another process before it fails with 503
+QUEUE_TIMEOUT_S = 60  # and for other writers of this process, of which one may be a large upload
+CONNECTIONS = 64  # more than there are threads, so that nobody waits for one
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -21,6 +24,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.engine = open_sqlite(path)
+        self._writing = threading.Lock()  # writers of this process queue here, not in SQLite
         self.writer = self.engine.execution_options(writes=True)
 
     def migrate(self) -> None:
@@ -49,11 +53,21 @@ class Database:
             StorageFull: the disk is full or cannot be written.
         """
         with (
+            self._take_turn(),
             translate_errors(),
             Session(self.writer, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
+
+    @contextmanager
+    def _take_turn(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=QUEUE_TIMEOUT_S):
+            raise DatabaseBusy
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def close(self) -> None:
         """Close all connections."""
@@ -63,7 +77,9 @@ class Database:
 def open_sqlite(path: Path) -> Engine:
     """Return an engine whose transactions begin explicitly and commits survive a power cut."""
     engine = create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+        f"sqlite:///{path}",
+        pool_size=CONNECTIONS,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
     )
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin)

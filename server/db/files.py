@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, delete, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy import Select, delete, insert, select
+from sqlalchemy.orm import Session
 
 from server.datatypes import Chunk, Document, Passage
 from server.db.models import ChangeRow, ChunkRow, FileRow, KnowledgeBaseRow, VectorRow, now
@@ -31,8 +32,10 @@ class NewFile:
     vectors: StoredVectors | None
 
 
-def find_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
-    """Return a file by its exact name.
+def find_file(
+    session: Session, kb: KnowledgeBaseRow, name: str, *, with_text: bool = False
+) -> FileRow:
+    """Return a file by its exact name; its text and blocks are loaded only if asked for.
 
     Raises:
         UnknownFile: the knowledge base has none.
@@ -40,6 +43,8 @@ def find_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
     row = look_up_file(session, kb, name)
     if row is None:
         raise UnknownFile(param="file_name", knowledge_base=kb.name, name=name[:300])
+    if with_text:
+        session.refresh(row, ["text", "blocks"])
     return row
 
 
@@ -67,18 +72,8 @@ def put_file(session: Session, kb: KnowledgeBaseRow, new: NewFile) -> FileRow:
         session.add(row)
     describe(row, new, kb.revision)
     session.flush()
-    session.add_all(
-        ChunkRow(
-            file_id=row.id,
-            order=order,
-            text=chunk.text,
-            start=chunk.start,
-            end=chunk.end,
-            page=chunk.page,
-            page_breaks=[list(item) for item in chunk.page_breaks],
-            headings=list(chunk.headings),
-        )
-        for order, chunk in enumerate(new.chunks)
+    session.execute(
+        insert(ChunkRow), [describe_chunk(row, *item) for item in enumerate(new.chunks)]
     )
     if new.vectors is not None:
         session.add(pack_vectors(row.id, new.vectors))
@@ -98,6 +93,20 @@ def describe(row: FileRow, new: NewFile, revision: int) -> None:
     row.chunk_size, row.chunk_overlap = new.chunk_size, new.chunk_overlap
     row.revision = revision
     row.updated_at = now()
+
+
+def describe_chunk(row: FileRow, order: int, chunk: Chunk) -> dict[str, Any]:
+    """Return the columns of a chunk: one statement for all is far faster than an object each."""
+    return {
+        "file_id": row.id,
+        "order": order,
+        "text": chunk.text,
+        "start": chunk.start,
+        "end": chunk.end,
+        "page": chunk.page,
+        "page_breaks": [list(item) for item in chunk.page_breaks],
+        "headings": list(chunk.headings),
+    }
 
 
 def remove_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
@@ -200,19 +209,3 @@ def to_passage(chunk: ChunkRow, file: FileRow, kb_name: str) -> Passage:
             page_breaks=tuple((start, page) for start, page in chunk.page_breaks),
         ),
     )
-
-
-def file_with_text(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
-    """Return a file with its text and blocks loaded.
-
-    Raises:
-        UnknownFile: the knowledge base has none of that name.
-    """
-    row = session.scalar(
-        select(FileRow)
-        .where(FileRow.kb_id == kb.id, FileRow.name == name)
-        .options(undefer(FileRow.text), undefer(FileRow.blocks))
-    )
-    if row is None:
-        raise UnknownFile(param="file_name", knowledge_base=kb.name, name=name[:300])
-    return row

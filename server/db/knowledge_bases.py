@@ -1,5 +1,6 @@
 """Knowledge bases in SQL. Knows no files on disk and no index."""
 
+import unicodedata
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -11,12 +12,13 @@ from server.errors import DuplicateKnowledgeBase, UnknownKnowledgeBase
 
 
 def find_kb(session: Session, name: str) -> KnowledgeBaseRow:
-    """Return a knowledge base by its exact name.
+    """Return a knowledge base by its exact name, in the form in which names are stored.
 
     Raises:
         UnknownKnowledgeBase: there is none.
     """
-    row = session.scalar(select(KnowledgeBaseRow).where(KnowledgeBaseRow.name == name))
+    stored = unicodedata.normalize("NFC", name).strip()
+    row = session.scalar(select(KnowledgeBaseRow).where(KnowledgeBaseRow.name == stored))
     if row is None:
         raise UnknownKnowledgeBase(param="knowledge_base", name=name[:200])
     return row
@@ -48,15 +50,10 @@ def add_kb(session: Session, row: KnowledgeBaseRow) -> KnowledgeBaseRow:
     return row
 
 
-def remove_kb(session: Session, name: str) -> int:
-    """Delete a knowledge base with all its rows and return its id.
-
-    Raises:
-        UnknownKnowledgeBase: there is none.
-    """
-    row = find_kb(session, name)
-    session.execute(delete(KnowledgeBaseRow).where(KnowledgeBaseRow.id == row.id))
-    return row.id
+def remove_kb(session: Session, kb: KnowledgeBaseRow) -> None:
+    """Delete a knowledge base with all its rows."""
+    session.execute(delete(KnowledgeBaseRow).where(KnowledgeBaseRow.id == kb.id))
+    session.expunge(kb)
 
 
 def next_revision(session: Session, kb: KnowledgeBaseRow) -> KnowledgeBaseRow:

@@ -7,8 +7,8 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -113,17 +113,42 @@ class BlobStore:
         old = [
             path
             for path in (folder.iterdir() if folder.is_dir() else ())
-            if path.name not in used and path.stat().st_mtime < limit
+            if path.is_file() and path.name not in used and path.stat().st_mtime < limit
         ]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def drop(self, kb_name: str) -> None:
-        """Delete the folder of a knowledge base with all its files."""
+    def discard(self, kb_name: str, kb_id: int) -> None:
+        """Move the folder of a knowledge base out of the way, for good or until ``recover``."""
         folder = self.folder.knowledge_base(kb_name)
         if folder.is_dir():
-            shutil.rmtree(folder)
+            folder.rename(self.folder.trash(kb_id))
+
+    def restore(self, kb_name: str, kb_id: int) -> None:
+        """Take back ``discard``, if it was done: the deletion was not committed."""
+        if self.folder.trash(kb_id).is_dir():
+            self.folder.trash(kb_id).rename(self.folder.knowledge_base(kb_name))
+
+    def empty_trash(self, kb_id: int) -> None:
+        """Delete the discarded folder of a knowledge base."""
+        shutil.rmtree(self.folder.trash(kb_id), ignore_errors=True)
+
+    def recover(self, names: Mapping[int, str]) -> None:
+        """Finish or take back deletions that a crash interrupted, given the names by id.
+
+        Blobs of a knowledge base that does not exist belong to an upload that came too late.
+        """
+        for kb_id, name in names.items():
+            self.restore(name, kb_id)
+        for trash in self.folder.all_trash():
+            shutil.rmtree(trash, ignore_errors=True)
+        known = {self.folder.knowledge_base(name) for name in names.values()}
+        for blobs in self.folder.root.glob("[!.]*/blobs"):
+            if blobs.parent not in known:
+                shutil.rmtree(blobs, ignore_errors=True)
+                with suppress(OSError):  # it holds more, which is not ours
+                    blobs.parent.rmdir()
 
 
 def too_large(file_name: str, max_bytes: int) -> TooLarge:

@@ -17,7 +17,7 @@ from embeddings import Embedder
 from server.db.files import files_since, passages_of_files, removed_since
 from server.db.models import KnowledgeBaseRow
 from server.db.vectors import DamagedVectors, FileVectors, read_vectors
-from server.errors import UnknownKnowledgeBase
+from server.errors import IndexFailed, UnknownKnowledgeBase
 from server.knowledge_base.analysis import analyze, index_text, language_of
 from server.knowledge_base.indexes import (
     DENSE_INDEXES,
@@ -47,6 +47,7 @@ class KbIndexes:
         self._writing = threading.Lock()
         self._use = ReaderWriterLock()
         self._is_gone = False
+        self._applied = -1  # highest revision that both indexes have, as far as is known here
 
     @contextmanager
     def use(self, session: Session, kb: KnowledgeBaseRow) -> Iterator[None]:
@@ -59,35 +60,44 @@ class KbIndexes:
             if self._is_gone:
                 raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name)
             self.catch_up(session, kb)
-            yield
+            try:
+                yield
+            except DamagedIndex as error:
+                self._applied = -1  # the next request looks closer, and rebuilds it
+                raise IndexFailed(name=kb.name, reason=str(error)) from error
 
     def catch_up(self, session: Session, kb: KnowledgeBaseRow) -> None:
         """Apply what SQL has and the indexes lack; the session must see ``kb.revision``.
 
-        A damaged index is rebuilt. Other knowledge bases are not held up.
+        A damaged index is rebuilt.
+
+        Raises:
+            IndexFailed: it cannot be rebuilt either.
         """
-        if self._is_current(kb.revision):
-            return
+        if kb.revision <= self._applied:
+            return  # a session may be older than what another thread has applied since
         with self._writing:
+            if kb.revision <= self._applied:
+                return
             try:
                 self._catch_up_lexical(session, kb)
             except DamagedIndex as error:
                 logger.warning("The index of %r is damaged (%s); rebuilding.", kb.name, error)
-                self.lexical.drop()
-                self._catch_up_lexical(session, kb)
+                self._rebuild_lexical(session, kb)
             if self.dense is not None:
                 self._catch_up_dense(session, kb, self.dense)
+            self._applied = kb.revision
 
-    def _is_current(self, revision: int) -> bool:
+    def _rebuild_lexical(self, session: Session, kb: KnowledgeBaseRow) -> None:
         try:
-            known = self.lexical.revision()
-        except DamagedIndex:
-            return False
-        return known == revision and (self.dense is None or self.dense.revision() == revision)
+            self.lexical.drop()
+            self._catch_up_lexical(session, kb)
+        except DamagedIndex as error:
+            raise IndexFailed(name=kb.name, reason=str(error)) from error
 
     def _catch_up_lexical(self, session: Session, kb: KnowledgeBaseRow) -> None:
         known = self.lexical.revision()
-        if known > kb.revision:  # the database was replaced by an older one
+        if known > kb.revision:  # nothing was applied yet: the database is an older one
             self.lexical.drop()
             known = 0
         for revision, files, removed in steps(session, kb, known):
@@ -98,11 +108,7 @@ class KbIndexes:
             self.lexical.apply(revision, add=terms, remove=removed)
 
     def _catch_up_dense(self, session: Session, kb: KnowledgeBaseRow, dense: DenseIndex) -> None:
-        known = dense.revision()
-        if known > kb.revision:
-            dense.drop()
-            known = 0
-        for revision, files, removed in steps(session, kb, known):
+        for revision, files, removed in steps(session, kb, dense.revision()):
             parts = [part for file_id in files if (part := self._vectors(session, file_id))]
             ids = np.concatenate([np.empty(0, np.int64), *(part.chunk_ids for part in parts)])
             empty = np.empty((0, parts[0].values.shape[1] if parts else 0), np.float32)
@@ -126,6 +132,7 @@ class KbIndexes:
 
     def close(self) -> None:
         """Give back memory and files."""
+        self._applied = -1
         self.lexical.close()
         if self.dense is not None:
             self.dense.close()

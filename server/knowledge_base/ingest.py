@@ -17,7 +17,7 @@ from server.db.files import NewFile, look_up_file, put_file
 from server.db.knowledge_bases import find_kb, next_revision
 from server.db.models import FileRow, KnowledgeBaseRow
 from server.db.vectors import StoredVectors
-from server.errors import DuplicateFile, InvalidRequest, StorageFull, UnknownKnowledgeBase
+from server.errors import DuplicateFile, InvalidRequest, UnknownKnowledgeBase
 from server.knowledge_base.analysis import index_text, language_of
 from server.knowledge_base.blobs import BlobStore, StagedBlob
 from server.knowledge_base.loaders import find_loader, load_document
@@ -57,29 +57,21 @@ class Ingest:
 
         Raises:
             InvalidName, UnsupportedFormat, DuplicateFile, TooLarge, EmptyDocument,
-            UnreadableDocument, EmbeddingFailed, StorageFull, UnknownKnowledgeBase: nothing changed.
+            UnreadableDocument, EmbeddingFailed, UnknownKnowledgeBase: nothing changed.
         """
         name = check_file_name(file_name)
         find_loader(name)
         self._refuse_duplicate(kb, name, options)
-        with self.blobs.stage(kb.name, name, source) as staged:
-            document = load_document(staged.path, name, max_chars=self.max_extracted_chars)
-            new = prepare(kb, name, staged, document, embedder=embedder, options=options)
-            try:
+        try:
+            with self.blobs.stage(kb.name, name, source) as staged:
+                document = load_document(staged.path, name, max_chars=self.max_extracted_chars)
+                new = prepare(kb, name, staged, document, embedder=embedder, options=options)
                 staged.keep()
-            except FileNotFoundError as error:  # deleted meanwhile, with its folder
-                raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name) from error
-            row = self._commit(kb, new, options)
-        self._publish(kb.name, name, row.blob)
+                row = self._commit(kb, new, options)
+        except FileNotFoundError as error:  # the knowledge base was deleted, with its folder
+            raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name) from error
         logger.info("Added %r to %r: %d chunks.", name, kb.name, row.chunk_count)
         return row
-
-    def _publish(self, kb_name: str, name: str, blob: str) -> None:
-        """Show the file in ``content/``; it is safe already, so a failure only costs the view."""
-        try:
-            self.blobs.publish(kb_name, name, blob)
-        except (OSError, StorageFull) as error:
-            logger.warning("%r of %r cannot be shown in content/: %s", name, kb_name, error)
 
     def _refuse_duplicate(self, kb: KnowledgeBaseRow, name: str, options: IngestOptions) -> None:
         if options.override:

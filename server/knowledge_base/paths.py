@@ -35,6 +35,14 @@ class DataFolder:
         """Return where people find a file under its own name."""
         return self._inside(self.knowledge_base(kb_name) / "content", check_file_name(file_name))
 
+    def trash(self, kb_id: int) -> Path:
+        """Return where the folder of a deleted knowledge base waits for its end."""
+        return self.root / f".trash-{kb_id}"
+
+    def all_trash(self) -> list[Path]:
+        """Return all folders that wait for their end."""
+        return list(self.root.glob(".trash-*"))
+
     def index(self, kb_id: int, kind: str) -> Path:
         """Return the folder of an index."""
         return self.indexes / str(kb_id) / kind

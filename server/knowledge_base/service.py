@@ -1,6 +1,7 @@
 """What can be done with knowledge bases and their files. Knows no routes and no answers."""
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -12,15 +13,15 @@ from configs.settings import KnowledgeBaseSettings
 from server.datatypes import Passage
 from server.db.database import Database
 from server.db.files import (
-    file_with_text,
     find_file,
     list_files,
+    look_up_file,
     passages_of_files,
     remove_file,
 )
 from server.db.knowledge_bases import add_kb, find_kb, list_kbs, next_revision, remove_kb
 from server.db.models import FileRow, KnowledgeBaseRow
-from server.errors import UnreadableDocument
+from server.errors import InvalidName, LostFile, ZhiwenError
 from server.knowledge_base.blobs import BlobStore
 from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.embedders import EmbedderPool
@@ -50,6 +51,7 @@ class KnowledgeBases:
         self.embedders = embedders
         self.settings = settings
         self.on_change = on_change
+        self._showing = threading.Lock()  # so that content/ ends with what was committed last
         self.ingest = Ingest(database, blobs, max_extracted_chars=settings.max_extracted_mb << 20)
 
     def create(
@@ -75,6 +77,14 @@ class KnowledgeBases:
             chunk_size=size,
             chunk_overlap=overlap,
         )
+        folder = self.blobs.folder.knowledge_base(row.name)
+        if folder.exists() and not folder.is_dir():
+            raise InvalidName(
+                param="name",
+                name=row.name,
+                reason_en="the data folder has a file of that name.",
+                reason_zh="数据目录中已有同名文件。",
+            )
         with self.database.write() as session:
             add_kb(session, row)
         logger.info("Created the knowledge base %r.", row.name)
@@ -102,10 +112,16 @@ class KnowledgeBases:
         Raises:
             UnknownKnowledgeBase: there is none.
         """
-        with self.database.write() as session:
-            kb_id = remove_kb(session, name)
-        self.indexes.drop(kb_id)
-        self.blobs.drop(name)
+        kb, _ = self.get(name)
+        try:
+            with self.database.write() as session:
+                remove_kb(session, next_revision(session, kb))
+                self.blobs.discard(kb.name, kb.id)  # while nobody can take the name
+        except ZhiwenError:
+            self.blobs.restore(kb.name, kb.id)
+            raise
+        self.indexes.drop(kb.id)
+        self.blobs.empty_trash(kb.id)
         logger.info("Deleted the knowledge base %r.", name)
 
     def list_files(self, name: str) -> Sequence[FileRow]:
@@ -124,16 +140,13 @@ class KnowledgeBases:
         kb, _ = self.get(name)
         embedder = self.embedders.get(kb.embedding_model)
         row = self.ingest.add(kb, file_name, source, embedder=embedder, options=options)
-        with (
-            self.database.read() as session,
-            self.indexes.use(session, find_kb(session, name), embedder),
-        ):
-            pass  # it is up to date, so the next search need not wait
-        self.on_change(name)
+        self._show(kb, row.name)
+        self._refresh_indexes(kb)
+        self.on_change(kb.name)
         return row
 
-    def delete_file(self, name: str, file_name: str, *, keep_content: bool = False) -> None:
-        """Delete a file with its chunks and vectors; ``content/`` may keep its copy for people.
+    def delete_file(self, name: str, file_name: str) -> None:
+        """Delete a file with its chunks and vectors.
 
         Raises:
             UnknownKnowledgeBase, UnknownFile: nothing changed.
@@ -142,27 +155,46 @@ class KnowledgeBases:
         with self.database.write() as session:
             kb = next_revision(session, find_kb(session, name))
             remove_file(session, kb, checked)
-        if not keep_content:
-            self.blobs.unpublish(name, checked)
-        self.on_change(name)
-        logger.info("Deleted %r from %r.", checked, name)
+        self._show(kb, checked)
+        self.on_change(kb.name)
+        logger.info("Deleted %r from %r.", checked, kb.name)
+
+    def _show(self, kb: KnowledgeBaseRow, file_name: str) -> None:
+        """Make ``content/`` show what SQL has; a failure costs the view, never the file."""
+        try:
+            with self._showing, self.database.read() as session:
+                current = session.get(KnowledgeBaseRow, kb.id)
+                row = look_up_file(session, current, file_name) if current else None
+                if row:
+                    self.blobs.publish(kb.name, file_name, row.blob)
+                elif current:
+                    self.blobs.unpublish(kb.name, file_name)
+        except (OSError, ZhiwenError) as error:
+            logger.warning("%r of %r cannot be shown in content/: %s", file_name, kb.name, error)
+
+    def _refresh_indexes(self, kb: KnowledgeBaseRow) -> None:
+        """Spare the next search the work; if it fails here, that search does it."""
+        try:
+            with self.database.read() as session:
+                current = find_kb(session, kb.name)
+                embedder = self.embedders.get(current.embedding_model)
+                with self.indexes.use(session, current, embedder):
+                    pass  # to use an index is to bring it up to date
+        except ZhiwenError as error:
+            logger.warning("The index of %r is not up to date yet: %s", kb.name, error)
 
     def find_blob(self, name: str, file_name: str) -> tuple[FileRow, Path]:
         """Return a file and where its bytes are.
 
         Raises:
             UnknownKnowledgeBase, UnknownFile: there is none.
-            UnreadableDocument: the bytes are gone from the disk.
+            LostFile: its bytes are gone from the disk.
         """
         with self.database.read() as session:
             row = find_file(session, find_kb(session, name), check_file_name(file_name))
         path = self.blobs.folder.blob(name, row.blob)
         if not path.is_file():
-            raise UnreadableDocument(
-                name=row.name,
-                reason_en="its stored bytes are missing from the disk. Upload it again.",
-                reason_zh="磁盘上的原始文件已丢失，请重新上传。",
-            )
+            raise LostFile(param="file_name", name=row.name)
         return row, path
 
     def read_file(self, name: str, file_name: str) -> FileRow:
@@ -172,7 +204,8 @@ class KnowledgeBases:
             UnknownKnowledgeBase, UnknownFile: there is none.
         """
         with self.database.read() as session:
-            return file_with_text(session, find_kb(session, name), check_file_name(file_name))
+            kb = find_kb(session, name)
+            return find_file(session, kb, check_file_name(file_name), with_text=True)
 
     def list_chunks(self, name: str, file_name: str) -> list[Passage]:
         """Return the chunks of a file in order.
@@ -184,11 +217,14 @@ class KnowledgeBases:
             row = find_file(session, find_kb(session, name), check_file_name(file_name))
             return list(passages_of_files(session, [row.id]))
 
-    def collect_blobs(self) -> int:
-        """Delete stored bytes that no file uses any more; count them."""
+    def recover(self) -> None:
+        """Finish what a crash interrupted: deletions, and uploads that were never acknowledged."""
         with self.database.read() as session:
-            used = {kb.name: blobs_of(session, kb) for kb, _ in list_kbs(session)}
-        return sum(self.blobs.collect(name, blobs) for name, blobs in used.items())
+            kbs = [kb for kb, _ in list_kbs(session)]
+            used = {kb.name: blobs_of(session, kb) for kb in kbs}
+        self.blobs.recover({kb.id: kb.name for kb in kbs})
+        for name, blobs in used.items():
+            self.blobs.collect(name, blobs)
 
 
 def blobs_of(session: Session, kb: KnowledgeBaseRow) -> set[str]:

@@ -71,7 +71,8 @@ async def answer_zhiwen_error(request: Request, error: Exception) -> JSONRespons
     """Answer an error of ours."""
     assert isinstance(error, ZhiwenError)  # noqa: S101  # what it is registered for
     if error.status >= 500:
-        logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+        trace = error if error.status == 500 else None  # the others are told in full already
+        logger.error("%s %s: %s", request.method, request.url.path, error, exc_info=trace)
     return error_response(request, error)
 
 
@@ -87,7 +88,9 @@ def to_invalid_request(problems: Sequence[Mapping[str, Any]]) -> InvalidRequest:
         "en": describe_problems(problems, "en"),
         "zh": describe_problems(problems, "zh"),
     }
-    place = [str(part) for part in problems[0]["loc"][1:]] if problems else []
+    first = problems[0] if problems else {"loc": (), "type": ""}
+    # The place of broken JSON is an offset, not a field.
+    place = [] if first["type"] == "json_invalid" else [str(part) for part in first["loc"][1:]]
     return InvalidRequest(
         param=".".join(place) or None, problem_en=texts["en"], problem_zh=texts["zh"]
     )

@@ -18,7 +18,8 @@ from server.routes.errors import error_response
 # Without a key: probes, and the documentation of the interface, which holds no data.
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/redoc", "/openapi.json"})
 OPEN_FOLDERS = ("/static-offline-docs/", "/docs/")
-MULTIPART_BYTES = 1 << 20  # what the form around the files may take
+FORM_BYTES = 1 << 20  # what the form around uploaded files may take
+JSON_BYTES = 4 << 20  # of any other body: a question with its history
 
 
 class Gate:
@@ -32,7 +33,6 @@ class Gate:
         self.keys = keys
         self.readiness = readiness
         self.needs_key = not is_loopback(settings.host)
-        self.max_bytes = (settings.max_upload_mb << 20) + MULTIPART_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with an error."""
@@ -45,38 +45,42 @@ class Gate:
         except ZhiwenError as error:
             await error_response(request, error)(scope, receive, send)
             return
-        limited = LimitedBody(receive, self.max_bytes, self._too_large())
+        limited = LimitedBody(receive, self._limit(request), self._too_large(request))
         await self.app(scope, limited.receive, send)
 
     def _check(self, request: Request) -> None:
         """Raise the error for a request that must not reach its route."""
         path = request.url.path
         is_open = path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
-        if self.needs_key:
-            if not is_open and not self.keys.is_valid(offered_key(request)):
-                raise Unauthorized
-        else:
+        if not self.needs_key:
             self._check_origin(request)
-        length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > self.max_bytes:
-            raise self._too_large()
         if not is_open:
-            self.readiness.check()
+            self.readiness.check()  # before the keys are known, no key is wrong
+        if self.needs_key and not is_open and not self.keys.is_valid(offered_key(request)):
+            raise Unauthorized
+        length = request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._limit(request):
+            raise self._too_large(request)
 
     def _check_origin(self, request: Request) -> None:
         """Refuse other sites' pages: they reach loopback through the user's browser."""
         names = [host_of(request.headers.get("host", "localhost"))]
         if origin := request.headers.get("origin"):
-            names.append(urlsplit(origin).hostname or origin)
+            names.append(host_of(origin.partition("://")[2] or origin))
         for name in names:
             if not is_loopback(name) and name not in self.settings.allowed_hosts:
                 raise Forbidden(host=name[:200])
 
-    def _too_large(self) -> TooLarge:
+    def _limit(self, request: Request) -> int:
+        """Return how many bytes a body may have; only uploads may be large."""
+        is_upload = request.headers.get("content-type", "").startswith("multipart/")
+        return (self.settings.max_upload_mb << 20) + FORM_BYTES if is_upload else JSON_BYTES
+
+    def _too_large(self, request: Request) -> TooLarge:
         return TooLarge(
             what_en="The request",
             what_zh="请求",
-            limit=f"{self.settings.max_upload_mb} MiB",
+            limit=f"{self._limit(request) >> 20} MiB",
             setting="server.max_upload_mb",
         )
 
@@ -103,8 +107,11 @@ class LimitedBody:
 
 
 def host_of(header: str) -> str:
-    """Return the name in a Host header, without its port."""
-    return urlsplit(f"//{header}").hostname or header
+    """Return the name in a Host header, without its port; as it is, if it is no host at all."""
+    try:
+        return urlsplit(f"//{header}").hostname or header
+    except ValueError:
+        return header
 
 
 def offered_key(request: Request) -> str:

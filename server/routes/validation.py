@@ -36,6 +36,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the body must be a JSON object sent with Content-Type: application/json",
         "请求体必须是 JSON 对象，且带 Content-Type: application/json",
     ),
+    "broken_text": ("holds half of a character", "含有残缺的字符"),
     "literal_error": ("must be {expected}", "必须是 {expected}"),
 }
 

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 MAX_TOP_K = 100
 MAX_CHUNK = 20_000
@@ -22,8 +23,22 @@ Temperature = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=Fals
 MaxTokens = Annotated[int, Field(strict=True, le=1_000_000)]
 ChunkSize = Annotated[int, Field(ge=20, le=MAX_CHUNK, description="Most characters of a chunk")]
 ChunkOverlap = Annotated[int, Field(ge=0, le=MAX_CHUNK // 2, description="Shared characters")]
-KbName = Annotated[str, Field(examples=["samples"], description="Name of a knowledge base")]
-Question = Annotated[str, Field(examples=["What does the warranty cover?"])]
+
+
+def check_text(text: str) -> str:
+    """Return a text that can be stored; JSON may carry halves of characters, which cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PydanticCustomError(
+            "broken_text", "holds half of a character (a surrogate)"
+        ) from error
+    return text
+
+
+Text = Annotated[str, AfterValidator(check_text)]
+KbName = Annotated[Text, Field(examples=["samples"], description="Name of a knowledge base")]
+Question = Annotated[Text, Field(examples=["What does the warranty cover?"])]
 
 
 class Request(BaseModel):
@@ -36,4 +51,4 @@ class Turn(BaseModel):
     """A message of the conversation so far."""
 
     role: Literal["user", "assistant", "system"]
-    content: str
+    content: Text

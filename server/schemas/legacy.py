@@ -9,6 +9,7 @@ from server.schemas.fields import (
     MaxTokens,
     Question,
     Temperature,
+    Text,
     Threshold,
     TopK,
     Turn,
@@ -34,8 +35,8 @@ class CreateKnowledgeBase(BaseModel):
 
     knowledge_base_name: KbName
     vector_store_type: Literal["faiss"] = "faiss"
-    embed_model: str | None = None
-    kb_info: str = Field(default="", max_length=2000)
+    embed_model: Text | None = None
+    kb_info: Text = Field(default="", max_length=2000)
 
 
 class DeleteKnowledgeBase(BaseModel):
@@ -48,7 +49,7 @@ class DeleteDocs(BaseModel):
     """Files to remove from a knowledge base."""
 
     knowledge_base_name: KbName
-    file_names: list[str] = Field(min_length=1, max_length=10_000)
+    file_names: list[Text] = Field(min_length=1, max_length=10_000)
     delete_content: bool = False
     not_refresh_vs_cache: bool = False
 
@@ -56,11 +57,11 @@ class DeleteDocs(BaseModel):
 class SearchDocs(BaseModel):
     """A search in one knowledge base."""
 
-    query: str = ""
+    query: Text = ""
     knowledge_base_name: KbName
     top_k: TopK = 3
     score_threshold: Threshold | None = None
-    file_name: str = ""
+    file_name: Text = ""
     metadata: dict[str, Any] = Field(default_factory=dict, max_length=0)  # no filters yet
 
 
@@ -68,12 +69,12 @@ class Generation(BaseModel):
     """What the chat routes share."""
 
     query: Question
-    history: list[LegacyTurn] = []
+    history: list[LegacyTurn] = Field(default_factory=list, max_length=1000)
     stream: bool = False
-    model_name: str | None = None
+    model_name: Text | None = None
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
-    prompt_name: str = "default"
+    prompt_name: Text = "default"
 
 
 class KnowledgeBaseChat(Generation):

@@ -13,6 +13,7 @@ from server.schemas.fields import (
     Question,
     Request,
     Temperature,
+    Text,
     Threshold,
     TopK,
     Turn,
@@ -23,8 +24,8 @@ class CreateKnowledgeBase(Request):
     """A new knowledge base; what is left out comes from the settings."""
 
     name: KbName
-    info: str = Field(default="", max_length=2000)
-    embedding_model: str | None = None
+    info: Text = Field(default="", max_length=2000)
+    embedding_model: Text | None = None
     chunk_size: ChunkSize | None = None
     chunk_overlap: ChunkOverlap | None = None
 
@@ -126,12 +127,12 @@ class ChatRequest(Request):
     knowledge_base: KbName | None = None
     top_k: TopK | None = None
     score_threshold: Threshold | None = None
-    history: list[Turn] = Field(default_factory=list)
+    history: list[Turn] = Field(default_factory=list, max_length=1000)
     stream: bool = True
-    model: str | None = None
+    model: Text | None = None
     temperature: Temperature | None = None
     max_tokens: MaxTokens | None = None
-    prompt_name: str = "default"
+    prompt_name: Text = "default"
     return_trace: bool = False
 
 

@@ -113,16 +113,6 @@ def test_a_metadata_filter_is_refused_not_ignored(client: TestClient, kb: str) -
     assert answer.status_code == 422
 
 
-def test_a_deleted_file_may_stay_in_the_folder_for_people(client: TestClient, kb: str) -> None:
-    path = client.app.state.container.folder.root / kb / "content" / "pump.md"
-    body = {"knowledge_base_name": kb, "file_names": ["pump.md"]}
-    client.post("/knowledge_base/delete_docs", json=body)
-    assert path.is_file()
-    body = {"knowledge_base_name": kb, "file_names": ["garden.txt"], "delete_content": True}
-    client.post("/knowledge_base/delete_docs", json=body)
-    assert not path.with_name("garden.txt").exists()
-
-
 def test_a_threshold_of_2_is_accepted_everywhere(client: TestClient, kb: str) -> None:
     for path in ("/knowledge_base/search_docs", "/chat/knowledge_base_chat"):
         assert client.post(path, json=ASK | {"score_threshold": 2}).status_code == 200

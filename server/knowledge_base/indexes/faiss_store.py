@@ -25,6 +25,7 @@ class FaissIndex:
         self._lock = ReaderWriterLock()
         self._revision = 0
         self._index: Any = None  # faiss has no types
+        self._ids: set[int] = set()
 
     def apply(
         self,
@@ -38,12 +39,14 @@ class FaissIndex:
         import faiss
 
         ids = np.asarray(add_ids, np.int64)
-        gone = np.union1d(ids, np.asarray(remove, np.int64))
         with self._lock.write_lock():
             if self._index is None:
                 self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(self.dimension))
-            if len(gone) and self._index.ntotal:
-                self._index.remove_ids(gone)
+            gone = self._ids.intersection(remove).union(self._ids.intersection(add_ids))
+            if gone:  # removing reads the whole index, so never in vain
+                self._index.remove_ids(np.array(sorted(gone), np.int64))
+            self._ids.difference_update(gone)
+            self._ids.update(add_ids)
             if len(ids):
                 self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
             self._revision = revision
@@ -86,6 +89,7 @@ class FaissIndex:
         """Forget everything; afterwards the index is new."""
         with self._lock.write_lock():
             self._index = None
+            self._ids = set()
             self._revision = 0
 
     def close(self) -> None:

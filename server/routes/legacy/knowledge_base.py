@@ -96,9 +96,7 @@ def delete_docs(objects: Objects, wanted: Wanted, body: DeleteDocs) -> JSONRespo
     failed: dict[str, ZhiwenError] = {}
     for name in body.file_names:
         try:
-            objects.knowledge_bases.delete_file(
-                body.knowledge_base_name, name, keep_content=not body.delete_content
-            )
+            objects.knowledge_bases.delete_file(body.knowledge_base_name, name)
         except ZhiwenError as error:
             failed[name[:300]] = error
     always_200 = objects.settings.server.legacy_http_200
