@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CPU_TORCH := $(shell grep '^torch==' constraints.txt)+cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-all check lint types imports fix bench clean
+.PHONY: help setup run demo test check lint types imports fix bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,19 +14,20 @@ help:  ## show this list
 setup: $(STAMP)  ## make .venv and install everything (once; again when the requirements change)
 
 $(STAMP): requirements.txt requirements_api.txt requirements_webui.txt constraints.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "pip>=25.1"  # knows --group
+	@echo "Installing into $(VENV): about 3 GB, a few minutes ... 正在安装，约 3 GB，需要几分钟……"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet "pip>=25.1"  # knows --group
 	@# Without an NVIDIA GPU the CUDA build of torch is gigabytes for nothing.
-	command -v nvidia-smi >/dev/null || $(BIN)/python -m pip install --quiet "torch==2.13.0+cpu" || \
+	@command -v nvidia-smi >/dev/null || $(BIN)/python -m pip install --quiet "$(CPU_TORCH)" 2>/dev/null || \
 	  echo "Your package index offers no CPU build of torch; the default build is installed."
-	$(BIN)/python -m pip install --quiet -r requirements.txt --group dev
+	@$(BIN)/python -m pip install --quiet -r requirements.txt --group dev
 	@touch $(STAMP)
 
 run: setup  ## start Zhiwen, ask the sample question, keep running
-	$(BIN)/python startup.py -a
+	@$(BIN)/python startup.py -a
 
 demo: setup  ## answer five sample questions over REST, then stop
-	$(BIN)/python startup.py --demo
+	@$(BIN)/python startup.py --demo
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest
@@ -47,9 +49,10 @@ fix: setup  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## measure retrieval and start-up
-	$(BIN)/python -m benchmarks.retrieval --json
+bench: setup  ## measure the start, and with DATA=folder retrieval and answers too
 	$(BIN)/python -m benchmarks.start --json
+	$(if $(DATA),$(BIN)/python -m benchmarks.retrieval --data $(DATA) --json)
+	$(if $(DATA),$(BIN)/python -m benchmarks.answers --data $(DATA) --json)
 
 clean:  ## delete caches and logs, never your data
 	rm -rf logs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov

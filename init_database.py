@@ -19,13 +19,16 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "-r", "--recreate-vs", action="store_true", help="build all indexes anew 重建全部索引"
     )
+    group.add_argument(
+        "--new-key", action="store_true", help="make a new API key, the old one ends 更换 API 密钥"
+    )
     return parser
 
 
 def main() -> int:
     """Read flags and settings, do what was asked for, and return the exit status."""
     flags = make_parser().parse_args()
-    from server.knowledge_base.maintenance import create_tables, recreate_indexes
+    from server.knowledge_base.maintenance import create_tables, mint_key, recreate_indexes
 
     try:
         settings = load_settings()
@@ -36,6 +39,8 @@ def main() -> int:
         create_tables(settings)
         if flags.recreate_vs:
             recreate_indexes(settings)
+        if flags.new_key:
+            print(mint_key(settings))
     except ZhiwenError as error:
         print(error.message(choose_language(settings.server.language)), file=sys.stderr)
         return 1

@@ -1,9 +1,12 @@
 """The settings of Zhiwen as frozen, typed objects. Does not know who reads them."""
 
+import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
+import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -11,9 +14,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
-from yaml import YAMLError
 
 ROOT = Path(__file__).resolve().parent.parent
+MIN_KEY_CHARS = 12
 DEFAULTS = ROOT / "configs" / "defaults.yaml"
 
 
@@ -23,6 +26,22 @@ def resolve(path: Path) -> Path:
 
 
 ProjectPath = Annotated[Path, AfterValidator(resolve)]
+
+
+def check_url(url: str) -> str:
+    """Return the URL of a service.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError(
+            "must begin with http:// or https:// and a host, as http://localhost:11434/v1"
+        )
+    return url
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -53,6 +72,13 @@ class ServerSettings(Section):
 
 class AuthSettings(Section):
     api_key: str
+
+    @model_validator(mode="after")
+    def check_key(self) -> "AuthSettings":
+        """Refuse a key that can be guessed."""
+        if self.api_key and len(self.api_key) < MIN_KEY_CHARS:
+            raise ValueError(f"the API key must have at least {MIN_KEY_CHARS} characters")
+        return self
 
 
 class KnowledgeBaseSettings(Section):
@@ -89,7 +115,7 @@ class EmbeddingSettings(Section):
 
 
 class LlmSettings(Section):
-    base_url: str
+    base_url: Annotated[str, AfterValidator(check_url)]
     api_key: str
     model: str
     temperature: float = Field(ge=0, le=2)
@@ -160,15 +186,18 @@ def load_settings(**flags: dict[str, Any]) -> Settings:
     if chosen and not user_file().is_file():
         raise SettingsError(f"ZHIWEN_CONFIG names {chosen!r}, but there is no such file.")
     check_environment()
+    check_user_file()
     if key := os.environ.get("ZHIWEN_API_KEY"):
         flags = {**flags, "auth": {"api_key": key, **flags.get("auth", {})}}
     try:
         return Settings(**flags)  # type: ignore[arg-type]  # pydantic turns the dicts into sections
     except ValidationError as error:
         lines = [f"  {describe(problem)}" for problem in error.errors()]
-        raise SettingsError("These settings are wrong:\n" + "\n".join(lines)) from error
-    except (OSError, ValueError, YAMLError) as error:
-        raise SettingsError(f"The settings could not be read: {error}") from error
+        head = "These settings are wrong 以下设置有误："
+        raise SettingsError("\n".join([head, *lines])) from error
+    except (OSError, ValueError) as error:
+        text = f"The settings could not be read 无法读取设置：{error}"
+        raise SettingsError(text) from error
 
 
 def check_environment() -> None:
@@ -188,9 +217,36 @@ def check_environment() -> None:
             raise SettingsError(f"{name}: there is no section {section.lower()!r}; known: {known}")
 
 
+def check_user_file() -> None:
+    """Refuse a file that holds something else than sections.
+
+    Raises:
+        SettingsError: it does, or it is not YAML.
+    """
+    path = user_file()
+    try:
+        content = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        text = f"The settings in {path} could not be read 无法读取设置：{error}"
+        raise SettingsError(text) from error
+    if content is not None and not isinstance(content, dict):
+        raise SettingsError(
+            f"{path} must hold sections, such as\n  server:\n    port: 8000\n"
+            f"该文件须由小节组成，格式如上。"
+        )
+
+
 def describe(problem: Any) -> str:  # pydantic's ErrorDetails, a TypedDict of its core
     """Return one line that names a wrong setting, its value and what is allowed."""
     name = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{name}: there is no such setting; configs/defaults.yaml lists all of them"
+        near = difflib.get_close_matches(name, list_names(), n=1)
+        hint = f"did you mean {near[0]}?" if near else "configs/defaults.yaml lists all of them"
+        return f"{name}: there is no such setting; {hint}"
     return f"{name} = {problem['input']!r}: {problem['msg']}"
+
+
+def list_names() -> list[str]:
+    """Return the names of all settings, with those of the sections alone."""
+    sections: dict[str, dict[str, Any]] = yaml.safe_load(DEFAULTS.read_text("utf-8"))
+    return [*sections, *(f"{name}.{key}" for name, keys in sections.items() for key in keys)]

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from server.db.database import Database
 from server.db.models import KeyRow
@@ -18,25 +18,33 @@ def hash_key(key: str) -> str:
 
 
 class KeyStore:
-    """Knows which keys are valid: those in SQL and those that the settings give."""
+    """Knows which keys are valid: the one that the settings give, else those in SQL."""
 
-    def __init__(self, database: Database, given: tuple[str, ...]) -> None:
-        """Take the keys from the settings and of the supervisor; empty ones do not count."""
+    def __init__(self, database: Database, *, chosen: str, internal: str) -> None:
+        """Take the key of the settings and that of the supervisor; "" means there is none."""
         self.database = database
-        self._given = tuple(hash_key(key) for key in given if key)
+        self._given = tuple(hash_key(key) for key in (chosen, internal) if key)
+        self._uses_stored = not chosen
         self._stored: tuple[str, ...] = ()
 
     def load(self) -> None:
-        """Read the stored keys."""
-        with self.database.read() as session:
-            self._stored = tuple(session.scalars(select(KeyRow.sha256)))
+        """Read the stored keys, unless the settings replace them."""
+        if self._uses_stored:
+            with self.database.read() as session:
+                self._stored = tuple(session.scalars(select(KeyRow.sha256)))
 
     def mint_first(self) -> str | None:
         """Make a key if none is stored, and return it: the only time that it can be read."""
-        with self.database.write() as session:
+        with self.database.read() as session:
             if session.scalar(select(KeyRow.id).limit(1)) is not None:
                 return None
-            key = f"zw-{secrets.token_urlsafe(24)}"
+        return self.mint()
+
+    def mint(self) -> str:
+        """Make a key in place of all that are stored, and return it."""
+        key = f"zw-{secrets.token_urlsafe(24)}"
+        with self.database.write() as session:
+            session.execute(delete(KeyRow))
             session.add(KeyRow(name=FIRST, sha256=hash_key(key)))
         self.load()
         return key

@@ -4,6 +4,8 @@ import logging
 import os
 import threading
 
+from anyio import CapacityLimiter
+
 from configs.settings import Settings
 from server.auth import KeyStore
 from server.chat.messages import MessageStore
@@ -37,8 +39,11 @@ class Container:
         self.readiness = Readiness()
         self.folder = DataFolder(settings.paths.data)
         self.database = Database(self.folder.database)
-        given = (settings.auth.api_key, os.environ.get(INTERNAL_TOKEN, ""))
-        self.keys = KeyStore(self.database, given)
+        self.keys = KeyStore(
+            self.database,
+            chosen=settings.auth.api_key,
+            internal=os.environ.get(INTERNAL_TOKEN, ""),
+        )
         self.indexes = IndexPool(self.folder)
         self.embedders = EmbedderPool(settings.embedding, self.folder.models)
         self.retriever = Retriever(
@@ -64,6 +69,8 @@ class Container:
             chat=settings.chat,
             limits=settings.llm,
         )
+        # Few, so that long uploads leave threads for questions.
+        self.upload_slots = CapacityLimiter(max(1, settings.server.threads // 4))
         self._lock = FolderLock(self.folder)
 
     def prepare(self) -> None:
@@ -88,7 +95,7 @@ class Container:
         return thread
 
     def _prepare(self) -> None:
-        self.readiness.report("opening the database")
+        self.readiness.report("opening the database", "打开数据库")
         self._lock.acquire()
         self.database.migrate()
         self.keys.load()
@@ -106,7 +113,7 @@ class Container:
     def _mint_key(self) -> None:
         key = self.keys.mint_first()
         if key:
-            logger.warning("API key: %s (shown only this once; keep it)", key)
+            logger.warning("API key: %s (only its hash is stored; keep it)", key)
 
     async def close(self) -> None:
         """Give everything back."""

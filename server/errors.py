@@ -289,12 +289,12 @@ class NoLanguageModel(Unavailable):
 
 
 class LanguageModelFailed(Unavailable):
-    """The language model did not answer, or broke off; ``reason`` says how."""
+    """The language model did not answer, or broke off; ``reason_en``/``reason_zh`` say how."""
 
     status = 502
     code = "language_model_failed"
-    en = "The language model at {base_url} failed: {reason}"
-    zh = "位于 {base_url} 的大模型出错：{reason}"
+    en = "The language model at {base_url} failed: {reason_en}."
+    zh = "位于 {base_url} 的大模型出错：{reason_zh}。"
 
 
 class EmbeddingFailed(Unavailable):
@@ -326,12 +326,12 @@ class DataDirectoryInUse(Unavailable):
 
     code = "data_directory_in_use"
     en = (
-        "The data directory {path} is in use by another Zhiwen (process {pid}). Stop it with "
-        "./shutdown_all.sh, or set paths.data to another folder."
+        "The data directory {path} is in use by another Zhiwen (process {pid}). Stop that process "
+        "(./shutdown_all.sh stops what startup.py started), or set paths.data to another folder."
     )
     zh = (
         "数据目录 {path} 正被另一个知问进程（{pid}）使用。"
-        "请用 ./shutdown_all.sh 停止它，或将 paths.data 设为其他目录。"
+        "请停止该进程（由 startup.py 启动的可用 ./shutdown_all.sh），或将 paths.data 设为其他目录。"
     )
 
 

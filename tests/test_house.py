@@ -27,6 +27,11 @@ PLUGIN_TABLES = {  # folder: (module with the table, its name, files that are no
         "SPLITTERS",
         {"borders"},
     ),
+    "server/knowledge_base/indexes": (
+        "server.knowledge_base.indexes",
+        "DENSE_INDEXES",
+        {"tantivy_store"},
+    ),
     "server/routes": (
         "server.routes",
         "ROUTERS",
@@ -137,6 +142,11 @@ def test_commands_of_the_readme_exist(name: str) -> None:
     assert all((ROOT / script).is_file() for script in scripts)
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
     assert all((ROOT / link).exists() for link in links)
+
+
+def test_no_placeholder_is_left() -> None:
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    assert [str(path) for path in texts if "@@" in path.read_text("utf-8")] == []
 
 
 def test_the_version_has_an_entry_in_the_changelog() -> None:

@@ -31,6 +31,7 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = Guard
 
 API = (
     "import server.app, server.container, startup, init_database\n"
+    "import server.knowledge_base.maintenance, server.supervisor.launch\n"
     "from pathlib import Path; import tempfile\n"
     "from embeddings import EMBEDDERS\n"
     "from server.routes import ROUTERS\n"

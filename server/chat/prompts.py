@@ -3,6 +3,7 @@
 Text is put in by one pass of substitution that is never read as a template itself.
 """
 
+import logging
 import re
 import threading
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from pathlib import Path
 import yaml
 
 from server.errors import InternalError, UnknownPrompt
+
+logger = logging.getLogger(__name__)
 
 PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 Groups = dict[str, dict[str, str]]
@@ -48,24 +51,22 @@ class PromptBook:
 
     def _current(self) -> Groups:
         with self._lock:
-            changed_at = self.path.stat().st_mtime_ns
-            if changed_at != self._read_at:
-                self._groups = read_groups(self.path)
-                self._read_at = changed_at
+            try:
+                changed_at = self.path.stat().st_mtime_ns
+                if changed_at != self._read_at:
+                    self._groups = read_groups(self.path)
+                    self._read_at = changed_at
+            except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+                if not self._groups:
+                    raise InternalError(request_id=f"{self.path.name}: {error}") from error
+                logger.warning("%s is not usable, the former prompts stay: %s", self.path, error)
             return self._groups
 
 
 def read_groups(path: Path) -> Groups:
-    """Return the templates of a file.
-
-    Raises:
-        InternalError: the file is not what it should be; its cause says where.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {
-            str(group): {str(name): str(text) for name, text in templates.items()}
-            for group, templates in content.items()
-        }
-    except (yaml.YAMLError, AttributeError) as error:
-        raise InternalError(request_id=f"{path.name}: {error}") from error
+    """Return the templates of a file."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {
+        str(group): {str(name): str(text) for name, text in templates.items()}
+        for group, templates in content.items()
+    }

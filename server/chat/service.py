@@ -8,11 +8,12 @@ import re
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyio.to_thread import run_sync
 
 from configs.settings import ChatSettings, LlmSettings
+from server.chat.citations import check_citations
 from server.chat.context import count_tokens, fit_history, fit_passages
 from server.chat.events import Ask, Delta, Event, Final, Mode, SourceFound, Sources
 from server.chat.extractive import compose, extract, refuse
@@ -20,7 +21,13 @@ from server.chat.messages import MessageStore
 from server.chat.prompts import PromptBook
 from server.chat.sources import describe_sources, number_hits
 from server.datatypes import Quote
-from server.errors import EmptyQuestion, LanguageModelFailed, NoLanguageModel, TooLarge
+from server.errors import (
+    EmptyQuestion,
+    LanguageModelFailed,
+    NoLanguageModel,
+    TooLarge,
+    ZhiwenError,
+)
 from server.knowledge_base.retrieval import Retrieval, Retriever
 from server.llm.client import ChatTurn, LlmClient, Sampling
 
@@ -94,6 +101,7 @@ class ChatService:
         uses_llm = self.llm.is_configured
         if uses_llm:
             self.prompts.find("knowledge_base_chat", ask.prompt_name)
+            self.prompts.find("knowledge_base_chat", "empty")
         found = self.retriever.retrieve(
             ask.knowledge_base,
             question,
@@ -115,6 +123,7 @@ class ChatService:
         pieces: list[str] = []
         mode: Mode = "llm"
         notice = None
+        language = prepared.retrieval.language
         if prepared.uses_llm:
             try:
                 async with aclosing(self._ask_llm(prepared)) as answer:
@@ -125,17 +134,14 @@ class ChatService:
                 if pieces:
                     raise
                 logger.warning("%s", error)
-                reason = str(error.values["reason"])
-                notice = FALLBACK[prepared.retrieval.language].format(reason=reason)
+                reason = error.values[f"reason_{language}"]
+                notice = FALLBACK[language].format(reason=reason)
         if not pieces:
             mode, text = self._answer_without_model(prepared)
             pieces.append(text)
             yield Delta(text)
-        final = self._finish(prepared, "".join(pieces), mode, notice)
-        sources = describe_sources(prepared.sources)
-        ask = prepared.ask
-        await run_sync(self.messages.add, ask.question, ask.knowledge_base, sources, final)
-        yield final
+        final = finish(prepared, "".join(pieces), mode, notice)
+        yield await run_sync(self._store, prepared, final)
 
     def _answer_without_model(self, prepared: Prepared) -> tuple[Mode, str]:
         language = prepared.retrieval.language
@@ -163,15 +169,17 @@ class ChatService:
         answer = asked if asked and asked > 0 else self.limits.max_tokens
         return self.limits.context_tokens - min(answer, self.limits.context_tokens // 2)
 
-    def _finish(self, prepared: Prepared, text: str, mode: Mode, notice: str | None) -> Final:
-        return Final(
-            message_id=secrets.token_hex(16),
-            answer=text,
-            mode=mode,
-            grounded=bool(prepared.sources) and mode != "refusal",
-            notice=notice,
-            trace=prepared.retrieval.trace,
-        )
+    def _store(self, prepared: Prepared, final: Final) -> Final:
+        """Keep the answer, and return it; if that fails, it says so and is given all the same."""
+        ask = prepared.ask
+        try:
+            sources = describe_sources(prepared.sources)
+            self.messages.add(ask.question, ask.knowledge_base, sources, final)
+        except ZhiwenError as error:
+            logger.error("An answer was not stored: %s", error)
+            problem = error.message(prepared.retrieval.language)
+            return replace(final, notice=" ".join(filter(None, (final.notice, problem))))
+        return final
 
     async def chat_freely(
         self, question: str, history: tuple[ChatTurn, ...], sampling: Sampling, prompt_name: str
@@ -190,3 +198,19 @@ class ChatService:
         turns = [*fit_history(history, room), ChatTurn("user", prompt)]
         async for piece in self.llm.stream(turns, sampling):
             yield piece
+
+
+def finish(prepared: Prepared, text: str, mode: Mode, notice: str | None) -> Final:
+    """Return the whole answer, with its citations checked."""
+    answer = text.strip()
+    grounded = mode == "extractive"
+    if mode == "llm" and prepared.sources:
+        grounded, notice = check_citations(answer, prepared.sources, prepared.retrieval.language)
+    return Final(
+        message_id=secrets.token_hex(16),
+        answer=answer,
+        mode=mode,
+        grounded=grounded,
+        notice=notice,
+        trace=prepared.retrieval.trace,
+    )

@@ -80,12 +80,6 @@ def store_calibration(session: Session, kb_id: int, calibration: dict[str, Any])
     )
 
 
-def count_chunks(session: Session, kb: KnowledgeBaseRow) -> int:
-    """Return how many chunks the files of a knowledge base have."""
-    query = select(func.sum(FileRow.chunk_count)).where(FileRow.kb_id == kb.id)
-    return int(session.scalar(query) or 0)
-
-
 def chunk_ids(session: Session, kb: KnowledgeBaseRow) -> list[int]:
     """Return the ids of all chunks of a knowledge base, in order."""
     query = select(ChunkRow.id).join(FileRow).where(FileRow.kb_id == kb.id).order_by(ChunkRow.id)

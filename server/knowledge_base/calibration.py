@@ -11,15 +11,15 @@ from typing import Any
 
 from server.datatypes import Passage
 from server.db.database import Database
-from server.db.files import passages_by_id
-from server.db.knowledge_bases import chunk_ids, count_chunks, find_kb, store_calibration
+from server.db.files import list_files, passages_by_id
+from server.db.knowledge_bases import chunk_ids, find_kb, store_calibration
 from server.db.models import KnowledgeBaseRow
-from server.errors import UnknownKnowledgeBase, ZhiwenError
+from server.errors import UnknownKnowledgeBase
 from server.knowledge_base.relevance import MAX_PROBES, VERSION, Calibration, Evidence, calibrate
 
 logger = logging.getLogger(__name__)
 
-GROWTH = 1.25  # calibrate again when the knowledge base is so much larger or smaller
+CHANGED = 0.25  # of the files: calibrate again when more of them have changed
 
 Ask = Callable[[str, str], Sequence[tuple[Passage, Evidence]]]
 
@@ -33,11 +33,12 @@ class Calibrator:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
         self._lock = threading.Lock()
         self._waiting: set[str] = set()
+        self._is_closed = False
 
     def schedule(self, kb_name: str) -> None:
         """Calibrate soon, if the knowledge base has changed much since the last time."""
         with self._lock:
-            if kb_name not in self._waiting:
+            if kb_name not in self._waiting and not self._is_closed:
                 self._waiting.add(kb_name)
                 self._worker.submit(self._refresh_quietly, kb_name)
 
@@ -49,17 +50,17 @@ class Calibrator:
         """
         with self.database.read() as session:
             kb = find_kb(session, kb_name)
-            chunks = count_chunks(session, kb)
-            if not is_outdated(kb.calibration, chunks):
+            if not is_outdated(kb):
                 return
+            files = len(list_files(session, kb))
             ids = chunk_ids(session, kb)
             sample = [ids[n * len(ids) // MAX_PROBES] for n in range(MAX_PROBES)] if ids else []
             found = passages_by_id(session, list(dict.fromkeys(sample)))
         passages = [found[chunk_id] for chunk_id in sorted(found)]
         result = calibrate(passages, lambda question: self.ask(kb_name, question))
         with self.database.write() as session:
-            store_calibration(session, kb.id, write_calibration(result, chunks))
-        logger.info("Calibrated %r: %s.", kb_name, dict(result.thresholds))
+            store_calibration(session, kb.id, write_calibration(result, kb.revision, files))
+        logger.debug("Calibrated %r: %s.", kb_name, dict(result.thresholds))
 
     def _refresh_quietly(self, kb_name: str) -> None:
         with self._lock:
@@ -68,20 +69,22 @@ class Calibrator:
             self.refresh(kb_name)
         except UnknownKnowledgeBase:
             logger.info("%r was deleted before it was calibrated.", kb_name)
-        except ZhiwenError as error:  # the next change tries again
-            logger.warning("%r was not calibrated: %s", kb_name, error)
+        except Exception:  # the border of the thread; the next change tries again
+            logger.exception("%r was not calibrated.", kb_name)
 
     def close(self) -> None:
-        """Finish what is running, forget what is waiting."""
+        """Finish what is running, forget what is waiting and what comes."""
+        with self._lock:
+            self._is_closed = True
         self._worker.shutdown(cancel_futures=True)
 
 
-def is_outdated(stored: dict[str, Any] | None, chunks: int) -> bool:
-    """Return whether a stored calibration no longer fits a knowledge base of that many chunks."""
+def is_outdated(kb: KnowledgeBaseRow) -> bool:
+    """Return whether so many files have changed that the thresholds may not fit any more."""
+    stored = kb.calibration
     if not stored or stored.get("version") != VERSION:
         return True
-    before = max(int(stored["chunks"]), 1)
-    return not before / GROWTH <= chunks <= before * GROWTH
+    return bool(kb.revision - stored["revision"] > CHANGED * stored["files"])
 
 
 def read_calibration(kb: KnowledgeBaseRow) -> Calibration:
@@ -92,10 +95,11 @@ def read_calibration(kb: KnowledgeBaseRow) -> Calibration:
     return Calibration(stored["thresholds"])
 
 
-def write_calibration(calibration: Calibration, chunks: int) -> dict[str, Any]:
-    """Return a calibration as JSON values, with the size of the knowledge base that it is for."""
+def write_calibration(calibration: Calibration, revision: int, files: int) -> dict[str, Any]:
+    """Return a calibration as JSON values, with the state of the knowledge base that it is for."""
     return {
         "version": VERSION,
-        "chunks": chunks,
+        "revision": revision,
+        "files": files,
         "thresholds": dict(calibration.thresholds),
     }

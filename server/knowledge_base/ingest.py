@@ -5,12 +5,14 @@ them, and all rows of a file change in one transaction.
 """
 
 import logging
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 
-from embeddings import Embedder
+from embeddings import Embedder, Vectors
 from server.datatypes import Chunk, Document, Passage
 from server.db.database import Database
 from server.db.files import NewFile, look_up_file, put_file
@@ -25,6 +27,9 @@ from server.knowledge_base.names import check_file_name
 from server.knowledge_base.splitters import SPLITTERS
 
 logger = logging.getLogger(__name__)
+
+PORTION = 256  # texts that are embedded before the progress is told
+TELL_EVERY_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Ingest:
                 row = self._commit(kb, new, options)
         except FileNotFoundError as error:  # the knowledge base was deleted, with its folder
             raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name) from error
-        logger.info("Added %r to %r: %d chunks.", name, kb.name, row.chunk_count)
+        logger.info("Added %r to %r, chunks: %d.", name, kb.name, row.chunk_count)
         return row
 
     def _refuse_duplicate(self, kb: KnowledgeBaseRow, name: str, options: IngestOptions) -> None:
@@ -173,5 +178,15 @@ def embed(
         )
         for order in known
     ]
-    values = embedder.embed_documents(texts)
+    values = np.concatenate(list(embed_in_portions(name, texts, embedder)))
     return StoredVectors(embedder.generation, np.array(known, np.int32), values)
+
+
+def embed_in_portions(name: str, texts: list[str], embedder: Embedder) -> Iterator[Vectors]:
+    """Yield the vectors of portions of the texts, and log how far it is if that takes long."""
+    started = time.monotonic()
+    for start in range(0, len(texts), PORTION):
+        yield embedder.embed_documents(texts[start : start + PORTION])
+        if time.monotonic() - started > TELL_EVERY_S:
+            started = time.monotonic()
+            logger.info("Embedding %r: %d of %d chunks.", name, start + PORTION, len(texts))

@@ -31,7 +31,7 @@ class FolderLock:
                 holder.write_text(str(os.getpid()))
                 return
         except OSError as error:
-            raise StorageFull(reason=f"{holder.parent}: {error.strerror}") from error
+            raise StorageFull(reason=f"{holder.parent}, {error.strerror}") from error
         pid = holder.read_text() if holder.is_file() else "?"
         raise DataDirectoryInUse(path=self.folder.root, pid=pid)
 

@@ -6,6 +6,7 @@ import shutil
 from tqdm import tqdm
 
 from configs import Settings
+from server.auth import KeyStore
 from server.db.database import Database
 from server.db.knowledge_bases import list_kbs
 from server.knowledge_base.derived import IndexPool
@@ -47,3 +48,17 @@ def recreate_indexes(settings: Settings) -> None:
                     pass  # to begin to use an index is to build it
         pool.close()
         database.close()
+
+
+def mint_key(settings: Settings) -> str:
+    """Make a new API key in place of all stored ones, and return it.
+
+    Raises:
+        DataDirectoryInUse: a service is using the folder.
+    """
+    folder = DataFolder(settings.paths.data)
+    with FolderLock(folder).hold():
+        database = Database(folder.database)
+        key = KeyStore(database, chosen="", internal="").mint()
+        database.close()
+        return key

@@ -39,7 +39,9 @@ REFUSED: Mapping[Kind, float] = MappingProxyType(
 # In a handful of chunks strangers find nothing at all, and a knowledge base on the subjects of the
 # probes is no stranger to them; questions at home reach between these limits everywhere.
 LOWEST, HIGHEST = 0.2, 0.6
-UNCALIBRATED = 0.35
+# Small knowledge bases calibrate to 0.2 to 0.28, and a new one is small. For the half second until
+# it is calibrated, a needless answer does less harm than refusing what the first upload just said.
+UNCALIBRATED = 0.25
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def create_samples(
     knowledge_bases: KnowledgeBases,
     folder: Path,
     *,
-    report: Callable[[str], None],
+    report: Callable[[str, str], None],
     calibrate: Callable[[str], None],
 ) -> None:
     """Create the knowledge base and add the sample documents, once in the life of a data folder.
@@ -34,7 +34,10 @@ def create_samples(
     known = existing_files(knowledge_bases)
     failed = 0
     for number, path in enumerate(files, 1):
-        report(f"adding sample {number} of {len(files)}: {path.name}")
+        report(
+            f"adding sample {number} of {len(files)}: {path.name}",
+            f"添加示例文档 {number}/{len(files)}：{path.name}",
+        )
         if path.name not in known:
             failed += not add_sample(knowledge_bases, path)
     calibrate(NAME)  # now, so that the first question is judged by it

@@ -65,15 +65,16 @@ class LlmClient:
                 "POST", f"{self.base_url}/chat/completions", json=body
             ) as response:
                 if response.is_error:
-                    raise self._failure(describe_error(await response.aread(), response))
+                    await response.aread()
+                    raise self._failure(*describe_error(response))
                 async for line in response.aiter_lines():
                     if line.startswith("data:") and (piece := self._read(line[5:].strip())):
                         is_empty = False
                         yield piece
         except httpx.HTTPError as error:
-            raise self._failure(f"{type(error).__name__} {error}".strip()) from error
+            raise self._failure(*describe_fault(error, self.settings.timeout_s)) from error
         if is_empty:
-            raise self._failure("it sent an empty answer.")
+            raise self._failure("it sent an empty answer", "返回了空的回答")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -95,10 +96,15 @@ class LlmClient:
             response = await self._http.get(f"{self.base_url}/models")
             response.raise_for_status()
             return str(response.json()["data"][0]["id"])
+        except httpx.HTTPStatusError as error:
+            raise self._failure(*describe_error(error.response)) from error
         except httpx.HTTPError as error:
-            raise self._failure(f"{type(error).__name__} {error}".strip()) from error
+            raise self._failure(*describe_fault(error, self.settings.timeout_s)) from error
         except (ValueError, LookupError, TypeError) as error:
-            raise self._failure("it lists no model; set llm.model in zhiwen.yaml.") from error
+            raise self._failure(
+                "it lists no model; set llm.model in zhiwen.yaml",
+                "未列出任何模型，请在 zhiwen.yaml 中设置 llm.model",
+            ) from error
 
     def _read(self, data: str) -> str:
         """Return the text of one event, "" if it has none."""
@@ -107,22 +113,35 @@ class LlmClient:
         try:
             event = json.loads(data)
             if "error" in event:
-                raise self._failure(str(event["error"]))
+                raise self._failure(*[str(event["error"])] * 2)
             choices = event.get("choices") or [{}]
             return str(choices[0].get("delta", {}).get("content") or "")
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise self._failure(f"it sent what is not a chat event: {data[:200]!r}") from error
+            raise self._failure(
+                f"it sent what is not a chat event: {data[:200]!r}",
+                f"返回了无法识别的内容：{data[:200]!r}",
+            ) from error
 
-    def _failure(self, reason: str) -> LanguageModelFailed:
-        return LanguageModelFailed(base_url=self.base_url, reason=reason)
+    def _failure(self, reason_en: str, reason_zh: str) -> LanguageModelFailed:
+        return LanguageModelFailed(base_url=self.base_url, reason_en=reason_en, reason_zh=reason_zh)
 
 
-def describe_error(body: bytes, response: httpx.Response) -> str:
-    """Return the status and the message of an error answer in OpenAI's or another shape."""
+def describe_error(response: httpx.Response) -> tuple[str, str]:
+    """Return status and message of an error answer, in OpenAI's or another shape, twice."""
     try:
-        error = json.loads(body)
+        error = response.json()
         message = error.get("error", error) if isinstance(error, dict) else error
         text = message.get("message", message) if isinstance(message, dict) else message
     except ValueError:
-        text = body.decode(errors="replace")
-    return f"HTTP {response.status_code}: {str(text)[:500]}"
+        text = response.text
+    answer = ": ".join(filter(None, (f"HTTP {response.status_code}", str(text).strip()[:500])))
+    return f"it answered {answer}", f"返回 {answer}"
+
+
+def describe_fault(error: httpx.HTTPError, timeout_s: float) -> tuple[str, str]:
+    """Return what went wrong with a connection, in English and in Chinese."""
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+        return "it cannot be reached", "无法连接"
+    if isinstance(error, httpx.TimeoutException):
+        return f"it sent nothing for {timeout_s:g} s", f"{timeout_s:g} 秒内没有任何响应"
+    return f"the connection broke ({type(error).__name__})", f"连接中断（{type(error).__name__}）"

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from server.routes.dependencies import Objects
+from server.routes.dependencies import Objects, Wanted
 
 router = APIRouter(tags=["health"])
 
@@ -15,14 +15,14 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", summary="Can the service be used")
-async def readyz(objects: Objects) -> JSONResponse:
+async def readyz(objects: Objects, wanted: Wanted) -> JSONResponse:
     """Answer 200 when it can, else 503 with what it is doing; ``progress`` only grows."""
     state = objects.readiness.read()
     body = {
         "ready": state.is_ready,
         "failed": state.error is not None,
         "progress": state.steps,
-        "doing": state.doing,
+        "doing": state.doing(wanted),
     }
     return JSONResponse(body, 200 if state.is_ready else 503)
 

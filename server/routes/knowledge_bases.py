@@ -1,13 +1,18 @@
 """``/api/v1/knowledge_bases``: knowledge bases, their files, search."""
 
+from functools import partial
 from typing import Annotated
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 
 from server.chat.sources import describe_sources, number_hits
+from server.container import Container
+from server.datatypes import Language
 from server.db.models import FileRow, KnowledgeBaseRow
 from server.errors import ZhiwenError
+from server.knowledge_base.ingest import IngestOptions
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
 from server.routes.uploads import Options, check_count, describe_error, upload_name
@@ -61,7 +66,7 @@ def list_files(objects: Objects, name: str) -> list[File]:
     summary="Upload files",
     responses={207: {"description": "Some files were added, others not"}},
 )
-def upload_files(
+async def upload_files(
     objects: Objects,
     wanted: Wanted,
     name: str,
@@ -69,6 +74,18 @@ def upload_files(
     options: Options,
 ) -> JSONResponse:
     """Add files; each is told apart: 201 all were added, 207 some, else the first one's error."""
+    work = partial(add_files, objects, wanted, name, files, options)
+    return await run_sync(work, limiter=objects.upload_slots)
+
+
+def add_files(
+    objects: Container,
+    wanted: Language,
+    name: str,
+    files: list[UploadFile],
+    options: IngestOptions,
+) -> JSONResponse:
+    """Add files one after the other and say what became of each."""
     objects.knowledge_bases.get(name)
     check_count(files, objects.settings.server.max_files_per_upload)
     results, errors = [], []

@@ -1,9 +1,12 @@
 """What a person at the terminal reads, in their language. Does not know what it reports."""
 
+import re
 import sys
 
 from server.datatypes import Language
 from server.errors import ZhiwenError
+
+LOUD = re.compile(r" (WARNING|ERROR|CRITICAL) ")
 
 
 class Console:
@@ -27,8 +30,8 @@ class Console:
             self.say(en, zh)
 
     def echo(self, name: str, line: str) -> None:
-        """Print a line of a service's log; nothing when quiet."""
-        if not self.is_quiet:
+        """Print a line of a service's log; when quiet only warnings and errors."""
+        if not self.is_quiet or LOUD.search(line):
             self.write(f"[{name}] {line}")
 
     def write(self, line: str, *, is_error: bool = False) -> None:

@@ -1,5 +1,6 @@
 """One start from the first check to the last process. Does not know what the services do."""
 
+import os
 import secrets
 import threading
 import time
@@ -9,6 +10,7 @@ from server.errors import StartError
 from server.language import choose_language
 from server.supervisor import instance, pidfile, preflight, welcome
 from server.supervisor.console import Console
+from server.supervisor.serve import PRIVATE
 from server.supervisor.service import api_service, base_url
 from server.supervisor.signals import KILLED_BY_USER, StopSignals, catch_signals
 from server.supervisor.supervisor import TICK_S, Supervisor
@@ -22,6 +24,7 @@ def launch(
     ``is_check``: stop again once the sample question is answered; 1 if it was not.
     ``is_demo``: the same with all sample questions.
     """
+    os.umask(PRIVATE)
     console = Console(choose_language(settings.server.language), is_quiet=is_quiet)
     path = pidfile.pid_file(settings.paths.data)
     token = secrets.token_urlsafe(32)
@@ -61,7 +64,8 @@ class Greeting:
     def __init__(self, console: Console, settings: Settings, token: str, *, is_demo: bool) -> None:
         self.console = console
         self.samples = settings.paths.samples
-        self.url = base_url(settings.server.host, settings.server.port)
+        self.host, self.port = settings.server.host, settings.server.port
+        self.url = base_url(self.host, self.port)
         self.token = token
         self.is_demo = is_demo
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -83,7 +87,8 @@ class Greeting:
                 token=self.token,
                 is_demo=self.is_demo,
             )
-            welcome.show_urls(self.console, self.url)
+            if not self.is_demo:
+                welcome.show_urls(self.console, self.host, self.port)
         finally:
             self.is_answered = is_answered
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from server.datatypes import Language
+
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
@@ -17,13 +19,12 @@ class Readiness:
     has_failed: bool = False  # for good: waiting is of no use
 
 
-def make_client(token: str = "") -> httpx.Client:
+def make_client(language: Language) -> httpx.Client:
     """Return a client that ignores proxies and waits at most a second.
 
     The second bounds how long a stop can be delayed by a service that does not answer.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.Client(trust_env=False, timeout=1.0, headers=headers)
+    return httpx.Client(trust_env=False, timeout=1.0, headers={"Accept-Language": language})
 
 
 def probe(client: httpx.Client, url: str) -> Readiness:

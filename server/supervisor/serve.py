@@ -1,6 +1,7 @@
 """The API in this process: settings, log, port, certificate, uvicorn. Does not know its routes."""
 
 import logging.config
+import os
 import ssl
 from typing import Any
 
@@ -8,10 +9,12 @@ from configs import Settings, load_settings
 from configs.settings import SettingsError
 from server.errors import StartError, ZhiwenError
 from server.language import choose_language
+from server.readiness import Readiness
 from server.supervisor import preflight
 from server.supervisor.console import Console
 from server.supervisor.parent import watch_parent
 
+PRIVATE = 0o077  # logs and data are for the user who starts the service
 GRACE_S = 5  # for requests under way; the supervisor kills after 8
 
 
@@ -23,12 +26,14 @@ def serve(
 ) -> int:
     """Serve the API until a signal and return the exit status; ``server``: settings that win."""
     watch_parent()
+    os.umask(PRIVATE)
     try:
         settings = load_settings(server=server)
     except SettingsError as error:
         Console(choose_language("auto")).write(str(error), is_error=True)
         return 2
     try:
+        preflight.check_folder(settings.paths.data, "paths.data")
         preflight.check_port(settings.server.host, settings.server.port)
         check_certificate(ssl_keyfile, ssl_certfile)
         run(settings, ssl_keyfile, ssl_certfile)
@@ -65,8 +70,9 @@ def run(settings: Settings, keyfile: str | None, certfile: str | None) -> None:
 
     from server.app import create_app
 
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.server.host,
         port=settings.server.port,
         ssl_keyfile=keyfile,
@@ -76,6 +82,12 @@ def run(settings: Settings, keyfile: str | None, certfile: str | None) -> None:
         access_log=settings.logging.level == "DEBUG",
         timeout_graceful_shutdown=GRACE_S,
     )
+    server = uvicorn.Server(config)
+    readiness: Readiness = app.state.container.readiness
+    readiness.on_failure = lambda: setattr(server, "should_exit", True)
+    server.run()
+    if error := readiness.read().error:
+        raise error
 
 
 def log_config(level: str) -> dict[str, Any]:  # the schema of logging.config

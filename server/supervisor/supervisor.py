@@ -32,7 +32,7 @@ class Supervisor:
         self.console = console
         self.pid_file = pid_file
         self.patience_s = patience_s
-        self.client = make_client()
+        self.client = make_client(console.language)
         self.children: list[Child] = []
         self.listed: list[int] = []
 

@@ -1,14 +1,18 @@
 """The sample questions that show that all works. Does not know how answers are found."""
 
 import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import yaml
 
+from server.network import is_loopback
 from server.supervisor.console import Console
+from server.supervisor.service import EVERY_ADDRESS, base_url
 
 KNOWLEDGE_BASE = "samples"
 ANSWER_WITHIN_S = 120.0  # a language model on a CPU takes its time
@@ -19,6 +23,7 @@ class Question:
     """A sample question, and whether the samples answer it at all."""
 
     text: str
+    language: str
     is_answerable: bool
 
 
@@ -37,6 +42,7 @@ class Answer:
     """An answer with what it cites."""
 
     text: str
+    notice: str
     sources: tuple[Source, ...]
 
     def cited(self) -> list[Source]:
@@ -59,7 +65,9 @@ def featured_questions(samples: Path) -> list[Question]:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
         known = {
-            item["id"]: Question(str(item["question"]), is_answerable=group == "answerable")
+            item["id"]: Question(
+                str(item["question"]), str(item["language"]), is_answerable=group == "answerable"
+            )
             for group in ("answerable", "unanswerable")
             for item in content[group]
         }
@@ -69,14 +77,14 @@ def featured_questions(samples: Path) -> list[Question]:
         raise NoAnswer(f"{path}: {error!r}") from error
 
 
-def ask(url: str, token: str, question: str) -> Answer | None:
+def ask(url: str, token: str, question: Question) -> Answer | None:
     """Ask the samples knowledge base through the API; None if there is no such knowledge base.
 
     Raises:
         NoAnswer: the API refused or failed.
     """
-    request = {"question": question, "knowledge_base": KNOWLEDGE_BASE, "stream": False}
-    headers = {"Authorization": f"Bearer {token}"}
+    request = {"question": question.text, "knowledge_base": KNOWLEDGE_BASE, "stream": False}
+    headers = {"Authorization": f"Bearer {token}", "Accept-Language": question.language}
     try:
         with httpx.Client(trust_env=False, timeout=ANSWER_WITHIN_S, headers=headers) as client:
             response = client.post(f"{url}/api/v1/chat", json=request)
@@ -94,7 +102,7 @@ def read_answer(body: dict[str, Any]) -> Answer:
         Source(item["number"], item["file_name"], item["page"], "".join(item["headings"][-1:]))
         for item in body["sources"]
     )
-    return Answer(body["answer"], tuple(sources))
+    return Answer(body["answer"], body["notice"] or "", tuple(sources))
 
 
 def greet(console: Console, samples: Path, *, url: str, token: str, is_demo: bool = False) -> bool:
@@ -104,8 +112,9 @@ def greet(console: Console, samples: Path, *, url: str, token: str, is_demo: boo
     """
     try:
         questions = featured_questions(samples)
-        for question in questions if is_demo else questions[:1]:
-            answer = ask(url, token, question.text)
+        mine = [each for each in questions if each.language == console.language] or questions
+        for question in questions if is_demo else mine[:1]:
+            answer = ask(url, token, question)
             if answer is None:
                 console.remark(
                     f"No sample question: there is no knowledge base {KNOWLEDGE_BASE!r}.",
@@ -136,11 +145,35 @@ def show(console: Console, question: str, answer: Answer) -> None:
         console.say(line + at_en, line + at_zh)
     if not answer.cited():
         console.say("  (no source)", "  （无来源）")
+    if answer.notice:
+        console.say(f"  Note: {answer.notice}", f"  注意：{answer.notice}")
 
 
-def show_urls(console: Console, url: str) -> None:
-    """Print where Zhiwen is reached and how it is stopped."""
+def show_urls(console: Console, host: str, port: int) -> None:
+    """Print where Zhiwen is reached, by whom, and how it is stopped."""
+    console.say("\nZhiwen is ready.", "\n知问已就绪。")
+    for url in reachable_urls(host, port):
+        console.say(f"  API: {url}/docs", f"  接口文档：{url}/docs")
+    if not is_loopback(host):
+        console.say(
+            "  Other machines need the API key: ZHIWEN_API_KEY, or the one that the log showed at "
+            "the first start.\n  A new one: python init_database.py --new-key (while stopped).",
+            "  其他机器访问需要 API 密钥：ZHIWEN_API_KEY，或首次启动时日志中显示的密钥。\n"
+            "  重新生成：停止后运行 python init_database.py --new-key。",
+        )
     console.say(
-        f"\nZhiwen is ready. API: {url}/docs\nStop it with Ctrl-C or ./shutdown_all.sh",
-        f"\n知问已就绪。接口文档：{url}/docs\n按 Ctrl-C 或运行 ./shutdown_all.sh 停止",
+        "Stop it with Ctrl-C or ./shutdown_all.sh", "按 Ctrl-C 或运行 ./shutdown_all.sh 停止"
     )
+
+
+def reachable_urls(host: str, port: int) -> list[str]:
+    """Return the addresses of a bind, from this machine first."""
+    urls = [base_url(host, port)]
+    if host in EVERY_ADDRESS:
+        for addresses in psutil.net_if_addrs().values():
+            urls += [
+                base_url(item.address, port)
+                for item in addresses
+                if item.family == socket.AF_INET and not is_loopback(item.address)
+            ]
+    return urls

@@ -14,7 +14,7 @@ from server.app import create_app
 from server.routes.gate import OPEN_PATHS
 from tests.conftest import make_settings, open_client, wait_until_ready
 
-KEY = "a-key-for-tests"
+KEY = "a-key-for-the-tests"
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_second_process_on_the_same_data_is_refused(client: TestClient, tmp_pa
         "from tests.conftest import make_settings; from server.container import Container\n"
         "from pathlib import Path; import sys\n"
         "second = Container(make_settings(Path(sys.argv[1]))); second.prepare()\n"
-        "print(second.readiness.read().error.code, second.readiness.read().doing)\n"
+        "print(second.readiness.read().error.code, second.readiness.read().doing_en)\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],

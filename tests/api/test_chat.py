@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from server.db import database
 from tests.api.conftest import upload
 from tests.api.documents import LEAVE_ZH, PUMP_EN
 from tests.api.endpoint import Endpoint, serve
@@ -133,6 +134,29 @@ def test_a_language_model_answers_from_numbered_passages(
     assert prompt.endswith("How long is the pump warranty?")
 
 
+def test_citations_of_the_model_are_checked(llm_client: TestClient, endpoint: Endpoint) -> None:
+    endpoint.pieces = ["It is so [1], see also [9]."]
+    answer = ask(llm_client, "How long is the pump warranty?")
+    assert answer["grounded"]
+    assert "9" in answer["notice"]
+    endpoint.pieces = ["I have no idea. "]
+    answer = ask(llm_client, "How long is the pump warranty?")
+    assert answer["answer"] == "I have no idea."
+    assert not answer["grounded"]
+    assert "no source" in answer["notice"]
+
+
+def test_an_answer_that_cannot_be_stored_is_given_all_the_same(
+    client: TestClient, kb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "QUEUE_TIMEOUT_S", 0.1)
+    with client.app.state.container.database.write():
+        answer = ask(client, "How long is the pump warranty?")
+    assert "24 months" in answer["answer"]
+    assert "busy" in answer["notice"]
+    assert client.get(f"/api/v1/messages/{answer['message_id']}").status_code == 404
+
+
 def test_history_comes_before_the_question(llm_client: TestClient, endpoint: Endpoint) -> None:
     history = [
         {"role": "user", "content": "Which pump is it?"},
@@ -180,7 +204,7 @@ def test_an_unreachable_model_is_replaced_by_labelled_quotations(tmp_path: Path)
         upload(client, "pump.md", PUMP_EN.encode())
         answer = ask(client, "How long is the pump warranty?")
     assert answer["mode"] == "extractive"
-    assert "ConnectError" in answer["notice"]
+    assert "cannot be reached" in answer["notice"]
 
 
 def test_a_model_that_breaks_off_ends_the_stream_with_an_error(

@@ -1,12 +1,16 @@
 """The knowledge base routes of 0.2.x, as adapters without logic of their own."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Depends, Form, Query, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 
-from server.datatypes import Passage
+from server.container import Container
+from server.datatypes import Language, Passage
 from server.errors import ZhiwenError
+from server.knowledge_base.ingest import IngestOptions
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
 from server.routes.legacy.envelope import BaseAnswer, FilesAnswer, ListAnswer, answer_files
@@ -68,7 +72,7 @@ def refuse_unsupported(
     response_model=FilesAnswer,
     dependencies=[Depends(refuse_unsupported)],
 )
-def upload_docs(
+async def upload_docs(
     objects: Objects,
     wanted: Wanted,
     files: list[UploadFile],
@@ -76,6 +80,18 @@ def upload_docs(
     options: Options,
 ) -> JSONResponse:
     """Add files; ``failed_files`` says which were not added and why."""
+    work = partial(add_files, objects, wanted, knowledge_base_name, files, options)
+    return await run_sync(work, limiter=objects.upload_slots)
+
+
+def add_files(
+    objects: Container,
+    wanted: Language,
+    knowledge_base_name: str,
+    files: list[UploadFile],
+    options: IngestOptions,
+) -> JSONResponse:
+    """Add files one after the other and say which failed."""
     objects.knowledge_bases.get(knowledge_base_name)
     check_count(files, objects.settings.server.max_files_per_upload)
     failed: dict[str, ZhiwenError] = {}

@@ -37,8 +37,34 @@ def test_flags_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_short_variable_sets_the_api_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ZHIWEN_API_KEY", "secret")
-    assert load_settings().auth.api_key == "secret"
+    monkeypatch.setenv("ZHIWEN_API_KEY", "a-long-secret")
+    assert load_settings().auth.api_key == "a-long-secret"
+
+
+def test_a_short_api_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHIWEN_API_KEY", "abc")
+    with pytest.raises(SettingsError, match="at least 12 characters"):
+        load_settings()
+
+
+@pytest.mark.parametrize("url", ["localhost:11434", "http://", "http://[::1", "ftp://a/b"])
+def test_an_endpoint_without_scheme_or_host_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"llm\.base_url"):
+        load_settings(llm={"base_url": url})
+
+
+def test_a_misspelt_setting_gets_a_suggestion() -> None:
+    with pytest.raises(SettingsError, match=r"did you mean server\.port"):
+        load_settings(server={"prot": 1})
+
+
+def test_a_user_file_without_sections_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.yaml").write_text("just text")
+    monkeypatch.setenv("ZHIWEN_CONFIG", str(tmp_path / "mine.yaml"))
+    with pytest.raises(SettingsError, match="must hold sections"):
+        load_settings()
 
 
 def test_all_wrong_settings_are_reported_together_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def test_a_start_without_progress_is_given_up_after_the_limit() -> None:
 
 
 def test_no_answer_is_not_ready() -> None:
-    with make_client() as client:
+    with make_client("en") as client:
         answer = probe(client, f"http://127.0.0.1:{free_port()}/readyz")
 
     assert answer == Readiness(is_ready=False)

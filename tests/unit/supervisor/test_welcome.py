@@ -46,7 +46,7 @@ class Api(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def api() -> type[Api]:
     Api.asked = []
-    Api.reply = 200, {"answer": "每晚 500 元。 [1] [2]", "sources": SOURCES}
+    Api.reply = 200, {"answer": "每晚 500 元。 [1] [2]", "notice": "N", "sources": SOURCES}
     return Api
 
 
@@ -67,19 +67,20 @@ def samples(tmp_path: Path) -> Path:
 def test_question_answer_and_sources_are_printed(
     url: str, samples: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert greet(Console("en"), samples, url=url, token="t")
+    assert greet(Console("zh"), samples, url=url, token="t")
 
     printed = capsys.readouterr().out
-    assert "Question: 住宿标准是多少？" in printed
-    assert "Answer:   每晚 500 元。" in printed
-    assert "[1] b.md › 住宿\n  [2] c.pdf, p. 3\n" in printed
+    assert "问题：住宿标准是多少？" in printed
+    assert "回答：每晚 500 元。" in printed
+    assert "[1] b.md › 住宿\n  [2] c.pdf，第 3 页\n" in printed
+    assert "注意：N" in printed
     assert "d.md" not in printed  # found, but not cited
 
 
 def test_the_samples_are_asked_with_the_key_of_this_run(
     url: str, samples: Path, api: type[Api]
 ) -> None:
-    greet(Console("en"), samples, url=url, token="t")
+    greet(Console("zh"), samples, url=url, token="t")
 
     request = {"question": "住宿标准是多少？", "knowledge_base": "samples", "stream": False}
     assert api.asked == [("Bearer t", request)]
