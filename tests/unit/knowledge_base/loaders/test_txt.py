@@ -132,3 +132,10 @@ def test_an_indented_line_begins_a_paragraph(read: Read) -> None:
 )
 def test_lines_that_were_meant_as_lines_are_kept(read: Read, text: str) -> None:
     assert read("a.txt", text).text == text
+
+
+def test_a_table_in_a_wrapped_file_keeps_its_columns(read: Read) -> None:
+    table = (
+        "  Prototype build, 12 units        Jiaxing     22 April\n  Start of sales        Europe"
+    )
+    assert read("a.txt", f"{ENGLISH}\n\n{table}").blocks[-1].text == table

@@ -1,0 +1,51 @@
+"""What fits into a context window."""
+
+from server.chat.context import count_tokens, fit_history, fit_passages
+from server.chat.events import SourceFound
+from server.datatypes import Chunk, Hit, Passage
+from server.llm.client import ChatTurn
+
+
+def source(number: int, text: str) -> SourceFound:
+    chunk = Chunk(text, 0, len(text), headings=("Care",))
+    passage = Passage(number, "kb", "a.md", "Manual", 0, chunk)
+    return SourceFound(number, Hit(passage, score=1, relevance=1))
+
+
+def test_a_chinese_character_counts_as_a_token_and_three_letters_as_one() -> None:
+    assert count_tokens("水泵") == 2
+    assert count_tokens("abcdef") == 2
+    assert count_tokens("") == 0
+
+
+def test_passages_are_numbered_and_named() -> None:
+    text, used = fit_passages([source(1, "First."), source(2, "Second.")], 100)
+    assert text == "[1] Manual / Care\nFirst.\n\n[2] Manual / Care\nSecond."
+    assert used == 2
+
+
+def test_passages_that_do_not_fit_are_left_out() -> None:
+    text, used = fit_passages([source(1, "First."), source(2, "word " * 500)], 50)
+    assert used == 1
+    assert count_tokens(text) <= 50
+
+
+def test_a_first_passage_that_does_not_fit_is_cut() -> None:
+    text, used = fit_passages([source(1, "字" * 500)], 50)
+    assert used == 1
+    assert text.startswith("[1] Manual")
+    assert count_tokens(text) <= 50
+
+
+def test_history_loses_its_oldest_messages_first_and_begins_with_the_user() -> None:
+    history = [
+        ChatTurn("user", "one " * 50),
+        ChatTurn("assistant", "two"),
+        ChatTurn("user", "three"),
+        ChatTurn("assistant", "four"),
+    ]
+    assert [turn.content for turn in fit_history(history, 40)] == ["three", "four"]
+
+
+def test_no_room_leaves_no_history() -> None:
+    assert fit_history([ChatTurn("user", "x")], 0) == []
