@@ -160,7 +160,7 @@ def test_shutdown_stops_ours_and_no_other(
     with started(place, "-a") as start:
         start.entries()
 
-        done = run(place, str(ROOT / "shutdown_all.sh"))
+        done = run(place, str(ROOT / "shutdown_all.sh"), PYTHON=sys.executable)
 
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Stopped." in done.stdout
@@ -176,7 +176,7 @@ def test_shutdown_leaves_a_process_alone_that_got_the_id_of_ours(
     place.pid_file.write_text(json.dumps([stale]), "utf-8")
     assert pidfile.read(place.pid_file) != []
 
-    done = run(place, str(ROOT / "shutdown_all.sh"), LC_ALL="zh_CN.UTF-8")
+    done = run(place, str(ROOT / "shutdown_all.sh"), LC_ALL="zh_CN.UTF-8", PYTHON=sys.executable)
 
     assert done.returncode == 0
     assert "没有正在运行的进程" in done.stdout

@@ -1,5 +1,8 @@
 """Answers quoted from hits."""
 
+import cProfile
+import pstats
+
 import pytest
 
 from server.chat.extractive import compose, extract, refuse
@@ -112,6 +115,41 @@ def test_a_sentence_that_two_chunks_share_is_quoted_once() -> None:
 def test_the_same_sentence_in_two_files_is_quoted_once() -> None:
     text = "Replace the lamp after 9,000 hours."
     assert len(ask("When must I replace the lamp?", hit(text), hit(text, file="b.md"))) == 1
+
+
+def calls_of(*hits: Hit) -> int:
+    """Return how many functions are called to answer from hits."""
+    with cProfile.Profile() as profile:
+        ask("How many lamps are in row 7?", *hits)
+    return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+
+def rows_of(count: int) -> str:
+    return "\n".join(f"Row {number} has {number} lamps." for number in range(count))
+
+
+def test_four_times_the_text_is_four_times_the_work() -> None:
+    calls_of(hit(rows_of(10)))  # fills the caches
+    few, many = (
+        calls_of(*(hit(rows_of(count), file=f"{number}.md") for number in range(5)))
+        for count in (100, 400)
+    )
+    assert many < 5 * few
+
+
+def test_only_the_best_hits_are_read() -> None:
+    answer = hit("The lamp is replaced after 9,000 hours.", file="last.md", score=0.1)
+    others = [hit(f"Nothing on {number}.", file=f"{number}.md") for number in range(8)]
+    assert ask("When is the lamp replaced?", *others[:7], answer)[0].citation == 8
+    assert all(each.citation < 9 for each in ask("When is the lamp replaced?", *others, answer))
+
+
+def test_a_cut_sentence_is_told_from_one_that_only_starts_near_it() -> None:
+    whole = "The lamp of the steriliser is replaced after 9,000 hours of use."
+    other = "The pump is cleaned weekly."
+    cut = hit(f"of use. {other}", start=len(whole) - len("of use."))
+    quotes = ask("How often is the pump cleaned?", hit(whole), cut)
+    assert quotes[0].text == other
 
 
 def quote(text: str, citation: int = 1) -> Quote:
