@@ -30,7 +30,8 @@ TEXT_END = tuple("。；;，,、.")
 LEADER = re.compile(r"\.{4,}|…|·{4,}|\t\s*\d+$")  # a line of a table of contents
 UNTITLED = re.compile(  # what programs write into the title of a file when nobody set one
     r"\(.*\)|(?:untitled|microsoft word - |powerpoint |无标题|未命名|幻灯片).*|标题|"
-    r"(?:document|文档|presentation|slide|book|工作簿) *\d*|新建.{0,20}(?:文档|文件|演示文稿|工作表)|"
+    r"(?:document|文档|presentation|slide|book|工作簿) *\d*|"
+    r"新建.{0,20}(?:文档|文件|演示文稿|工作表)|"
     r".* - (?:microsoft )?(?:word|excel|powerpoint|wps.*)|"
     r"(?:file:|[a-z]:[\\/]|\\\\|~?/).*|"
     r".*\.(?:[a-z]{3,4}|docx?|xlsx?|pptx?|html?|md|ps|ai|pages)",

@@ -17,7 +17,7 @@ NO_TITLE = re.compile(r"[\d:：=|/<>]")  # the line is a date, an entry of a lis
 MIN_WRAP, MAX_WRAP = 50, 100
 SLACK = 8  # people wrap by eye; Chinese is wrapped to the character, but for punctuation
 CLOSED = re.compile(r"[.!?:。！？：；…][”’」』）)\]\"']*$")
-KEY = re.compile(r"(?:\w+|[A-Z\u4e00-\u9fff][\w .()/-]{0,24}?)\s*(?:[:：](?!//)|=)\s*(?=\S)")
+KEY = re.compile(r"(?:\w{1,12}|[A-Z\u4e00-\u9fff][\w .()/-]{0,24}?)\s*(?:[:：](?!//)|=)\s*(?=\S)")
 CELLS = re.compile(r"[^\s.!?](?:\s{2,}|\t)\S|\|.*\|")  # two spaces after a full stop part none
 WIDE_CHARACTER = re.compile(f"[{WIDE}]")
 WRAPPED_AT_HYPHEN = re.compile(r"(?<=\w-)\n\s*(?=\w)")
@@ -87,7 +87,12 @@ def fold_run(run: list[str], wrap: int) -> str:
             parts[-1].append(line)
         else:
             parts.append([line])
-    return "\n".join(fold(WRAPPED_AT_HYPHEN.sub("", "\n".join(part))) for part in parts)
+    return "\n".join(fold_lines(part) for part in parts)
+
+
+def fold_lines(lines: list[str]) -> str:
+    """Return several lines as one; a single one keeps the gaps between its columns."""
+    return fold(WRAPPED_AT_HYPHEN.sub("", "\n".join(lines))) if len(lines) > 1 else lines[0]
 
 
 def is_full(line: str, following: str, wrap: int) -> bool:

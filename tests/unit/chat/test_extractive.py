@@ -2,10 +2,11 @@
 
 import cProfile
 import pstats
+from dataclasses import replace
 
 import pytest
 
-from server.chat.extractive import compose, extract, refuse
+from server.chat.extractive import compose, extract, is_supported, refuse
 from server.datatypes import Chunk, Hit, Passage, Quote
 from server.knowledge_base.analysis import analyze
 from server.knowledge_base.indexes import Weights
@@ -117,6 +118,84 @@ def test_the_same_sentence_in_two_files_is_quoted_once() -> None:
     assert len(ask("When must I replace the lamp?", hit(text), hit(text, file="b.md"))) == 1
 
 
+LEAVE = (
+    "司龄：不满 1 年；年休假：无\n司龄：1-5 年；年休假：5 天\n"
+    "司龄：6-9 年；年休假：10 天\n司龄：10 年以上；年休假：15 天"
+)
+
+
+def test_rows_that_answer_equally_are_quoted_as_the_whole_small_table() -> None:
+    text = f"年休假天数按司龄计算。\n\n{LEAVE}\n\n其他假期另行规定。"
+    (table,) = ask("年休假有几天？", hit(text, start=7))
+    assert table.text == LEAVE
+    assert (table.start, table.end) == (7 + text.index(LEAVE), 7 + text.index(LEAVE) + len(LEAVE))
+
+
+def test_one_row_of_a_small_table_is_quoted_alone() -> None:
+    assert [each.text for each in ask("司龄 6-9 年的年休假？", hit(LEAVE))] == [
+        "司龄：6-9 年；年休假：10 天"
+    ]
+
+
+def test_a_row_that_answers_best_is_quoted_before_others() -> None:
+    text = "Part: pump strainer; price: 11\nPart: circulation pump; price: 96\nPart: lamp; price: 8"
+    quotes = ask("What is the price of the circulation pump?", hit(text))
+    assert quotes[0].text == "Part: circulation pump; price: 96"
+
+
+def test_rows_of_a_large_table_are_quoted_alone() -> None:
+    rows = hit("\n".join(f"灯管型号 L{number}：可用" for number in range(9)))
+    assert all("\n" not in each.text for each in ask("有哪些灯管型号？", rows))
+
+
+def test_sentences_of_one_paragraph_are_not_a_table() -> None:
+    text = (
+        "The lamp is replaced yearly.\nThe lamp is replaced by staff. Never replace the lamp wet."
+    )
+    assert all("\n" not in each.text for each in ask("How is the lamp replaced?", hit(text)))
+
+
+def supports(question: str, found: Hit, **rare: float) -> bool:
+    """Return whether a hit supports the answer quoted from it; ``rare`` sets idf."""
+    terms = analyze(question)
+    words = {word: rare.get(word, 1.0) for word in terms.words}
+    weights = Weights(words, dict.fromkeys(terms.grams, 1.0))
+    quotes = extract(question, [found], idf=weights)
+    return is_supported(question, quotes, [found], idf=weights)
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "headings", "expected"),
+    [
+        ("When must I replace the lamp?", "Replace the lamp after 9,000 hours.", (), True),
+        ("When must I replace the lamp?", "After 9,000 hours.", ("Lamp", "Replace"), True),
+        ("Does the cabinet support Apple HomeKit?", "The cabinet weighs 212 kg.", (), False),
+        ("年休假有几天？", "员工每年有八天年休假。", (), True),
+        ("公司食堂的菜单是什么？", "在菜单中打开“门框防露”。", (), False),
+    ],
+)
+def test_an_answer_is_supported_by_a_passage_with_most_of_the_question(
+    question: str, text: str, headings: tuple[str, ...], expected: bool
+) -> None:
+    assert supports(question, hit(text, headings=headings)) == expected
+
+
+def test_rare_terms_of_the_question_support_more_than_common_ones() -> None:
+    found = hit("The cabinet is white.")
+    assert supports("Which cabinet has HomeKit?", found, cabinet=3.0)
+    assert not supports("Which cabinet has HomeKit?", found, homekit=3.0)
+
+
+def test_a_passage_far_from_the_question_supports_nothing() -> None:
+    found = hit("Stock solution A: price 21.50")
+    assert supports("What is the stock price?", found)
+    assert not supports("What is the stock price?", replace(found, legs={"dense": 0.2}))
+
+
+def test_nothing_is_not_supported() -> None:
+    assert not is_supported("什么？", (), (), idf=Weights({}, {}))
+
+
 def calls_of(*hits: Hit) -> int:
     """Return how many functions are called to answer from hits."""
     with cProfile.Profile() as profile:
@@ -170,6 +249,22 @@ def test_an_answer_is_its_quotes_with_their_numbers(
     question: str, quotes: tuple[Quote, ...], answer: str
 ) -> None:
     assert compose(question, quotes, "en" if question.isascii() else "zh") == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (
+            "How many?",
+            "Nothing in the knowledge base answers this directly. "
+            "The closest passages are:\nEight. [1]",
+        ),
+        ("多少？", "知识库中没有直接回答该问题的内容，最接近的原文是：\nEight. [1]"),
+    ],
+)
+def test_an_answer_without_support_says_so_first(question: str, answer: str) -> None:
+    language = "en" if question.isascii() else "zh"
+    assert compose(question, (quote("Eight."),), language, is_supported=False) == answer
 
 
 def test_a_refusal_is_in_the_language_asked_for() -> None:

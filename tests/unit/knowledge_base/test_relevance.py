@@ -84,6 +84,23 @@ def test_five_chunks_do_not_cover_foreign_questions(kb: SmallKnowledgeBase, ques
     assert kb.relevance(calibration, question) < ENOUGH
 
 
+@pytest.mark.parametrize(
+    "question", ["自己开车出差有补贴吗？", "My laptop was stolen, whom do I tell?"]
+)
+def test_before_its_calibration_a_small_knowledge_base_answers_what_it_does_afterwards(
+    kb: SmallKnowledgeBase, question: str
+) -> None:
+    assert kb.relevance(calibrate(kb.passages, kb.ask), question) >= ENOUGH
+    assert kb.relevance(Calibration(), question) >= ENOUGH
+
+
+@pytest.mark.parametrize("question", ["珠穆朗玛峰有多高？", "What is the capital of Mongolia?"])
+def test_before_its_calibration_it_does_not_cover_foreign_questions(
+    kb: SmallKnowledgeBase, question: str
+) -> None:
+    assert kb.relevance(Calibration(), question) < ENOUGH
+
+
 def test_a_knowledge_base_on_the_subjects_of_the_probes_still_covers_them(tmp_path: Path) -> None:
     questions = FOREIGN_QUESTIONS["en"]
     kb = SmallKnowledgeBase(tmp_path, {f"{n}.txt": text for n, text in enumerate(questions)})
