@@ -96,20 +96,15 @@ def run(questions: QuestionSet, mode: str) -> tuple[list[Judged], dict[str, list
 def read_pieces(
     container: Container, questions: QuestionSet, files: Sequence[Passage]
 ) -> Iterator[Piece]:
-    """Yield all chunks with the passages that they overlap, found letter by letter."""
+    """Yield all chunks with the passages that they overlap."""
     for file in files:
         name = f"{file.id}.md"
-        text = container.knowledge_bases.read_file(KB, name).text
-        letters = [place for place, letter in enumerate(text) if letter.isalnum()]
-        bare = "".join(text[place] for place in letters)
-        spans: list[tuple[str, int, int]] = []
-        for passage in questions.passages:
-            if passage.doc_id == file.doc_id and file.id in (passage.doc_id, passage.id):
-                wanted = letters_of(passage.text)
-                start = bare.find(wanted)
-                if start >= 0:
-                    last = letters[start + len(wanted) - 1]
-                    spans.append((passage.id, letters[start], last + 1))
+        passages = [
+            passage
+            for passage in questions.passages
+            if passage.doc_id == file.doc_id and file.id in (passage.doc_id, passage.id)
+        ]
+        spans = find_spans(container.knowledge_bases.read_file(KB, name).text, passages)
         for chunk in container.knowledge_bases.list_chunks(KB, name):
             yield Piece(
                 id=str(chunk.chunk_id),
@@ -121,6 +116,24 @@ def read_pieces(
                     if chunk.chunk.start < end and start < chunk.chunk.end
                 ),
             )
+
+
+def find_spans(text: str, passages: Sequence[Passage]) -> list[tuple[str, int, int]]:
+    """Return where each passage lies in the text of its file, found letter by letter.
+
+    A file of one passage is that passage, also where the loader dropped markup from it.
+    """
+    if len(passages) == 1:
+        return [(passages[0].id, 0, len(text))]
+    letters = [place for place, letter in enumerate(text) if letter.isalnum()]
+    bare = "".join(text[place] for place in letters)
+    spans = []
+    for passage in passages:
+        wanted = letters_of(passage.text)
+        start = bare.find(wanted)
+        if start >= 0:
+            spans.append((passage.id, letters[start], letters[start + len(wanted) - 1] + 1))
+    return spans
 
 
 def find_gold(question: Question, pieces: Sequence[Piece], mode: str) -> frozenset[str]:

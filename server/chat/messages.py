@@ -25,7 +25,7 @@ class MessageStore:
             mode=final.mode,
             knowledge_base=knowledge_base,
             sources=sources,
-            trace={**final.trace, "notice": final.notice},
+            trace={**final.trace, "notice": final.notice, "grounded": final.grounded},
         )
         with self.database.write() as session:
             session.add(row)

@@ -16,7 +16,7 @@ from configs.settings import ChatSettings, LlmSettings
 from server.chat.citations import check_citations
 from server.chat.context import count_tokens, fit_history, fit_passages
 from server.chat.events import Ask, Delta, Event, Final, Mode, SourceFound, Sources
-from server.chat.extractive import compose, extract, refuse
+from server.chat.extractive import compose, extract, is_supported, refuse
 from server.chat.messages import MessageStore
 from server.chat.prompts import PromptBook
 from server.chat.sources import describe_sources, number_hits
@@ -49,6 +49,7 @@ class Prepared:
     retrieval: Retrieval
     sources: tuple[SourceFound, ...]
     quotes: tuple[Quote, ...]
+    is_supported: bool  # False: the quotes are only the closest there is
     uses_llm: bool
 
 
@@ -109,9 +110,11 @@ class ChatService:
             score_threshold=ask.score_threshold,
         )
         if not found.is_covered:
-            return Prepared(ask, found, (), (), uses_llm and self.chat.on_empty == "llm")
+            return Prepared(ask, found, (), (), False, uses_llm and self.chat.on_empty == "llm")
         quotes = extract(question, found.hits, idf=found.weights, limit=QUOTES)
-        return Prepared(ask, found, number_hits(found.hits, quotes), quotes, uses_llm)
+        supported = is_supported(question, quotes, found.hits, idf=found.weights)
+        sources = number_hits(found.hits, quotes)
+        return Prepared(ask, found, sources, quotes, supported, uses_llm)
 
     async def answer(self, prepared: Prepared) -> AsyncGenerator[Event]:
         """Yield the sources, the pieces of the answer and the final event.
@@ -147,7 +150,9 @@ class ChatService:
         language = prepared.retrieval.language
         if not prepared.quotes:
             return "refusal", refuse(language)
-        return "extractive", compose(prepared.ask.question, prepared.quotes, language)
+        return "extractive", compose(
+            prepared.ask.question, prepared.quotes, language, is_supported=prepared.is_supported
+        )
 
     def _ask_llm(self, prepared: Prepared) -> AsyncGenerator[str]:
         ask = prepared.ask
@@ -203,7 +208,7 @@ class ChatService:
 def finish(prepared: Prepared, text: str, mode: Mode, notice: str | None) -> Final:
     """Return the whole answer, with its citations checked."""
     answer = text.strip()
-    grounded = mode == "extractive"
+    grounded = mode == "extractive" and prepared.is_supported
     if mode == "llm" and prepared.sources:
         grounded, notice = check_citations(answer, prepared.sources, prepared.retrieval.language)
     return Final(

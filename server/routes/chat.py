@@ -98,7 +98,7 @@ def show_message(objects: Objects, message_id: str) -> Message:
             "knowledge_base": row.knowledge_base,
             "answer": row.answer,
             "mode": row.mode,
-            "grounded": row.mode != "refusal" and bool(row.sources),
+            "grounded": row.trace["grounded"],
             "notice": row.trace.get("notice"),
             "sources": row.sources,
             "trace": row.trace,

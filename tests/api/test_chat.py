@@ -70,6 +70,13 @@ def test_a_question_that_is_not_covered_is_refused_in_its_language(
     assert word in answer["answer"]
 
 
+def test_what_is_only_close_is_called_so(client: TestClient, kb: str) -> None:
+    answer = ask(client, "Does the warranty of the pump include a free hotel voucher in Lisbon?")
+    assert answer["answer"].startswith("Nothing in the knowledge base answers this directly.")
+    assert (answer["mode"], answer["grounded"]) == ("extractive", False)
+    assert answer["sources"]
+
+
 def test_sources_come_before_the_first_word_and_the_end_last(client: TestClient, kb: str) -> None:
     body = {"question": "How long is the pump warranty?", "knowledge_base": kb}
     events = read_events(client.post("/api/v1/chat", json=body))
