@@ -13,11 +13,11 @@ from server.chat.events import Ask, Delta, Event, Final, Sources
 from server.chat.sources import describe_sources
 from server.llm.client import ChatTurn, Sampling
 from server.routes.dependencies import Objects
-from server.routes.errors import error_body
+from server.routes.errors import ERRORS, error_body
 from server.routes.sse import event, stream
 from server.schemas.native import ChatAnswer, ChatRequest, Message
 
-router = APIRouter(prefix="/api/v1", tags=["chat"])
+router = APIRouter(prefix="/api/v1", tags=["chat"], responses=ERRORS)
 
 
 @router.post(

@@ -26,10 +26,14 @@ from server.errors import (
 )
 from server.routes.language import language_of_request
 from server.routes.validation import describe_problems
+from server.schemas.native import ErrorAnswer
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
+ERRORS: dict[int | str, dict[str, Any]] = {  # for the documentation of the native routes
+    status: {"model": ErrorAnswer} for status in ("4XX", "5XX", 422)
+}
 
 
 def add_error_handlers(app: FastAPI) -> None:

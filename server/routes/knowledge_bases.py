@@ -15,6 +15,7 @@ from server.errors import ZhiwenError
 from server.knowledge_base.ingest import IngestOptions
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
+from server.routes.errors import ERRORS
 from server.routes.uploads import Options, check_count, describe_error, upload_name
 from server.schemas.native import (
     ChunkText,
@@ -26,7 +27,7 @@ from server.schemas.native import (
     UploadedFile,
 )
 
-router = APIRouter(prefix="/api/v1/knowledge_bases", tags=["knowledge bases"])
+router = APIRouter(prefix="/api/v1/knowledge_bases", tags=["knowledge bases"], responses=ERRORS)
 
 
 @router.get("", summary="List knowledge bases")

@@ -3,10 +3,11 @@
 from fastapi import APIRouter
 
 from server.routes.dependencies import Objects
+from server.routes.errors import ERRORS
 from server.schemas.native import Status
 from server.version import VERSION
 
-router = APIRouter(prefix="/api/v1", tags=["status"])
+router = APIRouter(prefix="/api/v1", tags=["status"], responses=ERRORS)
 
 
 @router.get("/status", summary="Show what runs")

@@ -19,11 +19,12 @@ from server.llm.client import ChatTurn, Sampling
 from server.routes.dependencies import Objects
 from server.routes.errors import error_body
 from server.routes.language import language_of_request
+from server.routes.legacy.envelope import ERRORS
 from server.routes.sse import event, stream
 from server.schemas.fields import Turn
 from server.schemas.legacy import Chat, Generation, KnowledgeBaseChat
 
-router = APIRouter(prefix="/chat", tags=["0.2.x: chat"])
+router = APIRouter(prefix="/chat", tags=["0.2.x: chat"], responses=ERRORS)
 
 SOURCE_WORD: dict[Language, str] = {"en": "Source", "zh": "出处"}
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}

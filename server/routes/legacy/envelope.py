@@ -18,6 +18,11 @@ class BaseAnswer(BaseModel):
     data: Any = None
 
 
+ERRORS: dict[int | str, dict[str, Any]] = {  # for the documentation
+    status: {"model": BaseAnswer} for status in ("4XX", "5XX", 422)
+}
+
+
 class ListAnswer(BaseAnswer):
     """The same with a list of names."""
 

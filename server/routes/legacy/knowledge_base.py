@@ -13,7 +13,7 @@ from server.errors import ZhiwenError
 from server.knowledge_base.ingest import IngestOptions
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
-from server.routes.legacy.envelope import BaseAnswer, FilesAnswer, ListAnswer, answer_files
+from server.routes.legacy.envelope import ERRORS, BaseAnswer, FilesAnswer, ListAnswer, answer_files
 from server.routes.uploads import Options, check_count, upload_name
 from server.schemas.fields import KbName
 from server.schemas.legacy import (
@@ -23,7 +23,7 @@ from server.schemas.legacy import (
     SearchDocs,
 )
 
-router = APIRouter(prefix="/knowledge_base", tags=["0.2.x: knowledge base"])
+router = APIRouter(prefix="/knowledge_base", tags=["0.2.x: knowledge base"], responses=ERRORS)
 
 
 @router.get("/list_knowledge_bases", summary="List knowledge bases")
