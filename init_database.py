@@ -36,7 +36,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     try:
-        create_tables(settings)
+        if flags.create_tables:
+            create_tables(settings)
         if flags.recreate_vs:
             recreate_indexes(settings)
         if flags.new_key:

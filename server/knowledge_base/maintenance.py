@@ -1,7 +1,8 @@
 """Work on a data folder that no service is using. Knows no routes."""
 
-import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from tqdm import tqdm
 
@@ -14,7 +15,18 @@ from server.knowledge_base.embedders import EmbedderPool
 from server.knowledge_base.lock import FolderLock
 from server.knowledge_base.paths import DataFolder
 
-logger = logging.getLogger(__name__)
+
+@contextmanager
+def open_folder(settings: Settings) -> Iterator[tuple[DataFolder, Database]]:
+    """Take a data folder and open its database, with its tables.
+
+    Raises:
+        DataDirectoryInUse: a service is using the folder.
+    """
+    folder = DataFolder(settings.paths.data)
+    with FolderLock(folder).hold(), closing(Database(folder.database)) as database:
+        database.migrate()
+        yield folder, database
 
 
 def create_tables(settings: Settings) -> None:
@@ -23,11 +35,8 @@ def create_tables(settings: Settings) -> None:
     Raises:
         DataDirectoryInUse: a service is using the folder.
     """
-    folder = DataFolder(settings.paths.data)
-    with FolderLock(folder).hold():
-        database = Database(folder.database)
-        database.migrate()
-        database.close()
+    with open_folder(settings):
+        pass  # to open it is to create it
 
 
 def recreate_indexes(settings: Settings) -> None:
@@ -36,18 +45,13 @@ def recreate_indexes(settings: Settings) -> None:
     Raises:
         DataDirectoryInUse: a service is using the folder.
     """
-    folder = DataFolder(settings.paths.data)
-    embedders = EmbedderPool(settings.embedding, folder.models)
-    with FolderLock(folder).hold():
-        database = Database(folder.database)
+    with open_folder(settings) as (folder, database):
         shutil.rmtree(folder.indexes, ignore_errors=True)
-        pool = IndexPool(folder)
-        with database.read() as session:
+        embedders = EmbedderPool(settings.embedding, folder.models)
+        with closing(IndexPool(folder)) as pool, database.read() as session:
             for kb, _ in tqdm(list_kbs(session), unit="kb"):
                 with pool.use(session, kb, embedders.get(kb.embedding_model)):
-                    pass  # to begin to use an index is to build it
-        pool.close()
-        database.close()
+                    pass  # to use an index is to bring it up to date
 
 
 def mint_key(settings: Settings) -> str:
@@ -56,9 +60,5 @@ def mint_key(settings: Settings) -> str:
     Raises:
         DataDirectoryInUse: a service is using the folder.
     """
-    folder = DataFolder(settings.paths.data)
-    with FolderLock(folder).hold():
-        database = Database(folder.database)
-        key = KeyStore(database, chosen="", internal="").mint()
-        database.close()
-        return key
+    with open_folder(settings) as (_, database):
+        return KeyStore(database, chosen="", internal="").mint()

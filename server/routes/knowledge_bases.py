@@ -1,22 +1,17 @@
 """``/api/v1/knowledge_bases``: knowledge bases, their files, search."""
 
-from functools import partial
 from typing import Annotated
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 
 from server.chat.sources import describe_sources, number_hits
-from server.container import Container
 from server.datatypes import Language
 from server.db.models import FileRow, KnowledgeBaseRow
-from server.errors import ZhiwenError
-from server.knowledge_base.ingest import IngestOptions
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
 from server.routes.errors import ERRORS
-from server.routes.uploads import Options, check_count, describe_error, upload_name
+from server.routes.uploads import Options, Outcome, add_files, describe_error
 from server.schemas.native import (
     ChunkText,
     CreateKnowledgeBase,
@@ -75,30 +70,10 @@ async def upload_files(
     options: Options,
 ) -> JSONResponse:
     """Add files; each is told apart: 201 all were added, 207 some, else the first one's error."""
-    work = partial(add_files, objects, wanted, name, files, options)
-    return await run_sync(work, limiter=objects.upload_slots)
-
-
-def add_files(
-    objects: Container,
-    wanted: Language,
-    name: str,
-    files: list[UploadFile],
-    options: IngestOptions,
-) -> JSONResponse:
-    """Add files one after the other and say what became of each."""
-    objects.knowledge_bases.get(name)
-    check_count(files, objects.settings.server.max_files_per_upload)
-    results, errors = [], []
-    for file in files:
-        shown = upload_name(file)
-        try:
-            row = objects.knowledge_bases.add_file(name, shown, file.file, options=options)
-            results.append(UploadedFile(name=row.name, file=describe_file(row)))
-        except ZhiwenError as error:
-            errors.append(error)
-            results.append(UploadedFile(name=shown[:300], error=describe_error(error, wanted)))
+    outcomes = await add_files(objects, name, files, options)
+    errors = [outcome.error for outcome in outcomes if outcome.error]
     status = 201 if not errors else 207 if len(errors) < len(files) else errors[0].status
+    results = [describe_outcome(outcome, wanted) for outcome in outcomes]
     body: dict[str, object] = {"files": [result.model_dump(mode="json") for result in results]}
     if status >= 400:
         body["error"] = describe_error(errors[0], wanted).model_dump()
@@ -157,6 +132,15 @@ def search(objects: Objects, name: str, body: SearchRequest) -> SearchAnswer:
             "hits": describe_sources(number_hits(found.hits)),
             "trace": found.trace,
         }
+    )
+
+
+def describe_outcome(outcome: Outcome, wanted: Language) -> UploadedFile:
+    """Return what became of a file as it is shown."""
+    return UploadedFile(
+        name=outcome.name,
+        file=describe_file(outcome.row) if outcome.row else None,
+        error=describe_error(outcome.error, wanted) if outcome.error else None,
     )
 
 

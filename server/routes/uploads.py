@@ -1,15 +1,23 @@
-"""What all uploads share. Knows no knowledge bases."""
+"""What all uploads share. Knows no shape of answers."""
 
+import logging
+import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
+from anyio.to_thread import run_sync
 from fastapi import Depends, Form, UploadFile
 
+from server.container import Container
 from server.datatypes import Language
-from server.errors import TooLarge, ZhiwenError
+from server.db.models import FileRow
+from server.errors import InternalError, TooLarge, ZhiwenError
 from server.knowledge_base.ingest import IngestOptions
 from server.schemas.fields import ChunkOverlap, ChunkSize
 from server.schemas.native import ErrorDetail
+
+logger = logging.getLogger(__name__)
 
 
 def read_options(
@@ -22,6 +30,46 @@ def read_options(
 
 
 Options = Annotated[IngestOptions, Depends(read_options)]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file of an upload: either a row or an error."""
+
+    name: str
+    row: FileRow | None = None
+    error: ZhiwenError | None = None
+
+
+async def add_files(
+    objects: Container, kb_name: str, files: Sequence[UploadFile], options: IngestOptions
+) -> list[Outcome]:
+    """Add files one after the other, in a slot that uploads share; a bad one stops no other.
+
+    Raises:
+        UnknownKnowledgeBase, TooLarge: no file was added.
+    """
+
+    def work() -> list[Outcome]:
+        objects.knowledge_bases.get(kb_name)
+        check_count(files, objects.settings.server.max_files_per_upload)
+        return [add_file(objects, kb_name, file, options) for file in files]
+
+    return await run_sync(work, limiter=objects.upload_slots)
+
+
+def add_file(objects: Container, kb_name: str, file: UploadFile, options: IngestOptions) -> Outcome:
+    """Add one file and return what became of it."""
+    name = file.filename or ""
+    try:
+        row = objects.knowledge_bases.add_file(kb_name, name, file.file, options=options)
+        return Outcome(row.name, row=row)
+    except ZhiwenError as error:
+        return Outcome(name[:300], error=error)
+    except Exception:  # the border of the file: the others are still to come
+        request_id = secrets.token_hex(4)
+        logger.exception("%s: adding %r failed", request_id, name)
+        return Outcome(name[:300], error=InternalError(request_id=request_id))
 
 
 def check_count(files: Sequence[UploadFile], limit: int) -> None:
@@ -38,11 +86,6 @@ def check_count(files: Sequence[UploadFile], limit: int) -> None:
             limit=f"{limit} files",
             setting="server.max_files_per_upload",
         )
-
-
-def upload_name(file: UploadFile) -> str:
-    """Return the name that the client gave a file, unchecked."""
-    return file.filename or ""
 
 
 def describe_error(error: ZhiwenError, language: Language) -> ErrorDetail:

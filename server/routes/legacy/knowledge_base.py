@@ -1,20 +1,16 @@
 """The knowledge base routes of 0.2.x, as adapters without logic of their own."""
 
-from functools import partial
 from typing import Annotated, Any, Literal
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Depends, Form, Query, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 
-from server.container import Container
-from server.datatypes import Language, Passage
+from server.datatypes import Passage
 from server.errors import ZhiwenError
-from server.knowledge_base.ingest import IngestOptions
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
 from server.routes.legacy.envelope import ERRORS, BaseAnswer, FilesAnswer, ListAnswer, answer_files
-from server.routes.uploads import Options, check_count, upload_name
+from server.routes.uploads import Options, add_files
 from server.schemas.fields import KbName
 from server.schemas.legacy import (
     CreateKnowledgeBase,
@@ -80,27 +76,8 @@ async def upload_docs(
     options: Options,
 ) -> JSONResponse:
     """Add files; ``failed_files`` says which were not added and why."""
-    work = partial(add_files, objects, wanted, knowledge_base_name, files, options)
-    return await run_sync(work, limiter=objects.upload_slots)
-
-
-def add_files(
-    objects: Container,
-    wanted: Language,
-    knowledge_base_name: str,
-    files: list[UploadFile],
-    options: IngestOptions,
-) -> JSONResponse:
-    """Add files one after the other and say which failed."""
-    objects.knowledge_bases.get(knowledge_base_name)
-    check_count(files, objects.settings.server.max_files_per_upload)
-    failed: dict[str, ZhiwenError] = {}
-    for file in files:
-        name = upload_name(file)
-        try:
-            objects.knowledge_bases.add_file(knowledge_base_name, name, file.file, options=options)
-        except ZhiwenError as error:
-            failed[name[:300]] = error
+    outcomes = await add_files(objects, knowledge_base_name, files, options)
+    failed = {outcome.name: outcome.error for outcome in outcomes if outcome.error}
     always_200 = objects.settings.server.legacy_http_200
     return answer_files(len(files), failed, wanted, always_200=always_200)
 
