@@ -1,5 +1,5 @@
 # `make` wraps commands that README.md also gives plainly.
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
