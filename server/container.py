@@ -82,7 +82,7 @@ class Container:
             self._prepare()
             self.readiness.finish()
         except ZhiwenError as error:
-            logger.error("%s", error, exc_info=error)
+            logger.error("%s", error)
             self.readiness.fail(error)
         except Exception as error:  # the border of the thread: nobody else would see it
             logger.exception("The preparation failed.")

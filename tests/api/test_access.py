@@ -90,12 +90,32 @@ def test_a_key_is_minted_once_and_stored_as_a_hash(
         assert client.get("/api/v1/status", headers={"X-API-Key": key}).status_code == 200
 
 
+def test_a_chosen_key_replaces_the_minted_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_client(make_settings(tmp_path, server={"host": "0.0.0.0"})) as client:
+        wait_until_ready(client)
+        minted = caplog.text.split("API key: ")[1].split()[0]
+    chosen = make_settings(tmp_path, server={"host": "0.0.0.0"}, auth={"api_key": KEY})
+    with open_client(chosen) as client:
+        wait_until_ready(client)
+        assert client.get("/api/v1/status", headers={"X-API-Key": KEY}).status_code == 200
+        assert client.get("/api/v1/status", headers={"X-API-Key": minted}).status_code == 401
+
+
 def test_loopback_needs_no_key(client: TestClient) -> None:
     assert client.get("/api/v1/status").status_code == 200
 
 
 @pytest.mark.parametrize(
-    "headers", [{"host": "evil.example"}, {"origin": "http://evil.example"}, {"origin": "null"}]
+    "headers",
+    [
+        {"host": "evil.example"},
+        {"host": "["},
+        {"origin": "http://evil.example"},
+        {"origin": "http://["},
+        {"origin": "null"},
+    ],
 )
 def test_pages_of_other_sites_do_not_reach_loopback(
     client: TestClient, headers: dict[str, str]

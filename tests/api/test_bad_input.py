@@ -261,6 +261,28 @@ def test_a_body_that_is_not_a_json_object_is_refused(client: TestClient, body: b
 
 
 @pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/chat", {"question": "pump \ud800", "knowledge_base": "kb"}),
+        ("/api/v1/chat", {"question": "pump", "knowledge_base": "\ud800"}),
+        ("/knowledge_base/search_docs", {"query": "\ud800", "knowledge_base_name": "kb"}),
+        ("/knowledge_base/delete_docs", {"knowledge_base_name": "kb", "file_names": ["\ud800"]}),
+    ],
+)
+def test_half_a_character_is_refused(client: TestClient, path: str, body: Any) -> None:
+    answer = client.post(path, content=json.dumps(body), headers=JSON)
+    assert answer.status_code == 422
+    assert "half of a character" in answer.text
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_knowledge_base_cannot_take_the_name_of_a_file_of_ours(client: TestClient) -> None:
+    answer = client.post("/api/v1/knowledge_bases", json={"name": "zhiwen.db"})
+    assert_error(answer, 422, "invalid_name", "data folder")
+
+
+@pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("size", ["0", "-1", "19", "1000000000", "x", "NaN"])
 def test_a_chunk_size_out_of_range_is_refused(client: TestClient, size: str) -> None:
     answer = upload(client, "a.txt", b"some text", chunk_size=size)
