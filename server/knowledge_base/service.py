@@ -114,7 +114,7 @@ class KnowledgeBases:
         """
         kb, _ = self.get(name)
         try:
-            with self.database.write() as session:
+            with self._showing, self.database.write() as session:
                 remove_kb(session, next_revision(session, kb))
                 self.blobs.discard(kb.name, kb.id)  # while nobody can take the name
         except ZhiwenError:

@@ -137,6 +137,8 @@ class Started:
 def started(place: Place, *flags: str) -> Iterator[Started]:
     """Start, wait until ready, and leave nothing behind."""
     output = place.folder / "output.txt"
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # under nohup; it would be inherited
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with output.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "startup.py"), *flags],

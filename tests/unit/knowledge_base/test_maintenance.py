@@ -31,6 +31,7 @@ def test_tables_are_created_once(settings: Settings) -> None:
 
 
 def test_indexes_are_built_anew(container: Container) -> None:
+    container.knowledge_bases.on_change = lambda _: None  # nothing may use the folder meanwhile
     container.knowledge_bases.create("kb")
     container.knowledge_bases.add_file(
         "kb", "a.txt", BytesIO(b"The pump moves water."), options=IngestOptions()
