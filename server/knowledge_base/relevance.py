@@ -59,7 +59,6 @@ class Calibration:
     thresholds: Mapping[Kind, float] = field(
         default_factory=lambda: dict.fromkeys(REFUSED, UNCALIBRATED)
     )
-    version: int = VERSION
 
     def relevance(self, evidence: Evidence) -> float:
         """Return 0 to 1, comparable between questions, kinds and knowledge bases; 0.5 is enough."""
