@@ -124,6 +124,64 @@ class LlmSettings(Section):
     timeout_s: float = Field(gt=0)
 
 
+class ModelSettings(Section):
+    """A language model to serve; ``docs/models.md`` explains each field."""
+
+    worker: Literal["transformers", "engine"] = "transformers"
+    path: str = ""  # folder of the checkpoint; what {path} in ``command`` stands for
+    base_url: Annotated[str, AfterValidator(check_url)] = ""
+    command: tuple[str, ...] = ()
+    api_key: str = ""
+    engine_model: str = ""
+    device: Literal["auto", "cpu", "cuda", "mps", "xpu"] = "auto"
+    gpus: str = ""
+    num_gpus: Positive = 1
+    max_gpu_memory: str = Field(default="", pattern=r"^(\d+(\.\d+)?\s*([KMG]i?B))?$")
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    threads: int = Field(default=0, ge=0)
+    context_tokens: int = Field(default=0, ge=0)
+    max_waiting: Positive = 32
+    trust_remote_code: bool = False
+
+    @model_validator(mode="after")
+    def check_engine(self) -> "ModelSettings":
+        """Refuse a model that names nothing to serve."""
+        if self.worker == "engine" and not self.base_url:
+            raise ValueError(
+                "an engine worker needs base_url, the OpenAI-style address of its engine"
+            )
+        if self.worker == "transformers" and not self.path:
+            raise ValueError("a transformers worker needs path, the folder of the checkpoint")
+        return self
+
+
+class WorkerSettings(Section):
+    models: dict[str, ModelSettings]
+    host: str
+    endpoint_port: Port
+    controller_port: Port
+    port: Port
+    controller: Annotated[str, AfterValidator(check_url)]
+    secret: str
+    heartbeat_s: float = Field(gt=0)
+    expiry_s: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def check_expiry(self) -> "WorkerSettings":
+        """Refuse to forget workers between two of their heartbeats, and a guessable secret."""
+        if self.expiry_s < 2 * self.heartbeat_s:
+            raise ValueError("expiry_s must be at least twice heartbeat_s")
+        if self.secret and len(self.secret) < MIN_KEY_CHARS:
+            raise ValueError(f"the secret must have at least {MIN_KEY_CHARS} characters")
+        return self
+
+
+class UiSettings(Section):
+    host: str
+    port: Port
+    api_url: Annotated[str, AfterValidator(check_url)]
+
+
 class ChatSettings(Section):
     on_empty: Literal["refuse", "llm"]
     max_question_chars: Positive
@@ -148,7 +206,9 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings
     embedding: EmbeddingSettings
     llm: LlmSettings
+    workers: WorkerSettings
     chat: ChatSettings
+    ui: UiSettings
     logging: LoggingSettings
 
     @classmethod

@@ -38,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     for name in ROUTERS:
         app.include_router(ROUTERS.get(name))
     add_error_handlers(app)
-    add_gate(app, settings.server, container.keys, container.readiness)
+    add_gate(app, settings, container.keys, container.readiness)
     return app
 
 

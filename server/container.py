@@ -23,7 +23,7 @@ from server.knowledge_base.retrieval import Retriever
 from server.knowledge_base.samples import create_samples
 from server.knowledge_base.service import KnowledgeBases
 from server.llm.client import LlmClient
-from server.network import is_loopback
+from server.network import needs_key
 from server.readiness import Readiness
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Container:
         self._lock.acquire()
         self.database.migrate()
         self.keys.load()
-        if not is_loopback(self.settings.server.host) and not self.settings.auth.api_key:
+        if needs_key(self.settings) and not self.settings.auth.api_key:
             self._mint_key()
         self.knowledge_bases.recover()
         if self.settings.kb.create_samples:

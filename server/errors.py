@@ -9,14 +9,15 @@ ZhiwenError
 │   ├── EmptyQuestion
 │   ├── EmptyDocument           a file without any text
 │   ├── UnreadableDocument      a corrupt, encrypted or wrongly encoded file
+│   ├── PromptTooLong           a prompt that leaves no room in the context window
 │   └── UnknownPrompt (404)
 ├── UnsupportedFormat (415)
 ├── TooLarge (413)
 ├── NotFound (404)
 │   ├── UnknownKnowledgeBase
 │   ├── UnknownFile
-│   ├── UnknownMessage
-│   └── UnknownRoute
+│   ├── UnknownMessage, UnknownConversation
+│   └── UnknownModel, UnknownRoute
 ├── MethodNotAllowed (405)
 ├── Conflict (409)
 │   ├── DuplicateKnowledgeBase
@@ -28,6 +29,8 @@ ZhiwenError
 ├── Unavailable (503)
 │   ├── NoLanguageModel         nothing serves a language model
 │   ├── LanguageModelFailed (502)
+│   ├── ModelFailed             a model could not be loaded, or failed while it generated
+│   ├── ModelBusy (429)         too many requests wait for a model
 │   ├── EmbeddingFailed
 │   ├── IndexFailed
 │   ├── DatabaseBusy
@@ -131,6 +134,15 @@ class UnknownPrompt(BadInput):
     zh = "{group!r} 下没有名为 {name!r} 的提示模板。可用的有：{known}。"
 
 
+class PromptTooLong(BadInput):
+    """The prompt leaves no room for an answer; both counts are in tokens."""
+
+    status = 400
+    code = "context_length_exceeded"
+    en = "The prompt takes {tokens} tokens, the context window has {limit}. Shorten it."
+    zh = "提示词共 {tokens} 个词元，超出模型上下文窗口 {limit}，请缩短。"
+
+
 class UnsupportedFormat(ZhiwenError):
     """A file whose name does not end in a known format."""
 
@@ -188,6 +200,22 @@ class UnknownMessage(NotFound):
     code = "unknown_message"
     en = "There is no message with the id {message_id!r}."
     zh = "没有 id 为 {message_id!r} 的消息。"
+
+
+class UnknownConversation(NotFound):
+    """No conversation has that id."""
+
+    code = "unknown_conversation"
+    en = "There is no conversation with the id {conversation_id!r}. It may have been deleted."
+    zh = "没有 id 为 {conversation_id!r} 的对话，可能已被删除。"
+
+
+class UnknownModel(NotFound):
+    """No worker serves a model of that name."""
+
+    code = "model_not_found"
+    en = "No worker serves a model called {model!r}. Served now: {known}."
+    zh = "没有名为 {model!r} 的模型在运行。当前可用：{known}。"
 
 
 class UnknownRoute(NotFound):
@@ -295,6 +323,23 @@ class LanguageModelFailed(Unavailable):
     code = "language_model_failed"
     en = "The language model at {base_url} failed: {reason_en}."
     zh = "位于 {base_url} 的大模型出错：{reason_zh}。"
+
+
+class ModelFailed(Unavailable):
+    """A model could not be loaded or failed; ``reason_en`` and ``reason_zh`` say how."""
+
+    code = "model_failed"
+    en = "The model {model!r} failed: {reason_en}"
+    zh = "模型 {model!r} 出错：{reason_zh}"
+
+
+class ModelBusy(Unavailable):
+    """As many requests wait for a model as may."""
+
+    status = 429
+    code = "model_busy"
+    en = "{waiting} requests already wait for the model {model!r}. Try again in a few seconds."
+    zh = "已有 {waiting} 个请求在等待模型 {model!r}，请几秒后重试。"
 
 
 class EmbeddingFailed(Unavailable):

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from configs.settings import ServerSettings
+from configs import Settings
 from server.auth import KeyStore
 from server.errors import Forbidden, TooLarge, Unauthorized, ZhiwenError
-from server.network import is_loopback
+from server.network import is_loopback, needs_key
 from server.readiness import Readiness
 from server.routes.errors import error_response
 
@@ -26,13 +26,13 @@ class Gate:
     """Refuses requests that must not reach a route, each with the error that says why."""
 
     def __init__(
-        self, app: ASGIApp, *, settings: ServerSettings, keys: KeyStore, readiness: Readiness
+        self, app: ASGIApp, *, settings: Settings, keys: KeyStore, readiness: Readiness
     ) -> None:
         self.app = app
-        self.settings = settings
+        self.settings = settings.server
         self.keys = keys
         self.readiness = readiness
-        self.needs_key = not is_loopback(settings.host)
+        self.needs_key = needs_key(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with an error."""
@@ -120,6 +120,6 @@ def offered_key(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
 
 
-def add_gate(app: FastAPI, settings: ServerSettings, keys: KeyStore, readiness: Readiness) -> None:
+def add_gate(app: FastAPI, settings: Settings, keys: KeyStore, readiness: Readiness) -> None:
     """Put the gate before all routes."""
     app.add_middleware(Gate, settings=settings, keys=keys, readiness=readiness)

@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 
+from server.parent import PARENT_VARIABLE
 from server.supervisor import log
-from server.supervisor.parent import PARENT_VARIABLE
 from server.supervisor.service import Service
 
 

@@ -9,10 +9,10 @@ from configs import Settings, load_settings
 from configs.settings import SettingsError
 from server.errors import StartError, ZhiwenError
 from server.language import choose_language
+from server.parent import watch_parent
 from server.readiness import Readiness
 from server.supervisor import preflight
 from server.supervisor.console import Console
-from server.supervisor.parent import watch_parent
 
 PRIVATE = 0o077  # logs and data are for the user who starts the service
 GRACE_S = 5  # for requests under way; the supervisor kills after 8

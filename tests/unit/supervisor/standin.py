@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--watches-parent", action="store_true")
     flags = parser.parse_args()
     if flags.watches_parent:
-        from server.supervisor.parent import watch_parent
+        from server.parent import watch_parent
 
         watch_parent()
     if flags.ignores_sigterm:

@@ -41,7 +41,7 @@ def test_a_service_ends_when_its_supervisor_is_killed(starter: subprocess.Popen[
 
 
 def test_a_service_without_a_supervisor_lives_on() -> None:
-    code = "from server.supervisor.parent import watch_parent; watch_parent(); print('alive')"
+    code = "from server.parent import watch_parent; watch_parent(); print('alive')"
     environment = {name: v for name, v in os.environ.items() if name != "ZHIWEN_SUPERVISOR_PID"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
 

@@ -1,0 +1,1 @@
+"""The serving side: FastChat controller, model workers and their OpenAI-style endpoint."""

@@ -1,0 +1,1 @@
+"""The UI: ``streamlit run webui.py``. Knows the pages and nothing else."""
