@@ -8,6 +8,7 @@ from anyio import CapacityLimiter
 
 from configs.settings import Settings
 from server.auth import KeyStore
+from server.chat.conversations import ConversationStore
 from server.chat.messages import MessageStore
 from server.chat.prompts import PromptBook
 from server.chat.service import ChatService
@@ -23,7 +24,8 @@ from server.knowledge_base.retrieval import Retriever
 from server.knowledge_base.samples import create_samples
 from server.knowledge_base.service import KnowledgeBases
 from server.llm.client import LlmClient
-from server.network import needs_key
+from server.model_workers.shared_secret import shared_secret
+from server.network import base_url, is_loopback, needs_key
 from server.readiness import Readiness
 
 logger = logging.getLogger(__name__)
@@ -58,16 +60,17 @@ class Container:
             settings=settings.kb,
             on_change=self.calibrator.schedule,
         )
-        self.llm = LlmClient(settings.llm)
+        self.llm = open_llm(settings)
         self.prompts = PromptBook(settings.paths.prompts)
         self.messages = MessageStore(self.database)
+        self.conversations = ConversationStore(self.database)
         self.chat = ChatService(
             self.retriever,
             self.llm,
             self.prompts,
             self.messages,
-            chat=settings.chat,
-            limits=settings.llm,
+            self.conversations,
+            settings=settings,
         )
         # Few, so that long uploads leave threads for questions.
         self.upload_slots = CapacityLimiter(max(1, settings.server.threads // 4))
@@ -122,3 +125,14 @@ class Container:
         self.indexes.close()
         self.database.close()
         self._lock.release()
+
+
+def open_llm(settings: Settings) -> LlmClient:
+    """Return the client of the endpoint that the user names, else of that over our workers."""
+    llm, workers = settings.llm, settings.workers
+    if llm.base_url:
+        return LlmClient(llm, base_url=llm.base_url, api_key=llm.api_key, is_expected=True)
+    # On loopback the endpoint asks for no key.
+    key = "" if is_loopback(workers.host) else settings.auth.api_key or shared_secret(settings)
+    url = f"{base_url(workers.host, workers.endpoint_port)}/v1"
+    return LlmClient(llm, base_url=url, api_key=key, is_expected=bool(workers.models))

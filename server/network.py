@@ -4,6 +4,8 @@ from ipaddress import ip_address
 
 from configs import Settings
 
+EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # not a bind
+
 
 def is_loopback(host: str) -> bool:
     """Return whether an address or name is one that only this machine can reach."""
@@ -13,6 +15,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def base_url(host: str, port: int) -> str:
+    """Return where a service that listens on ``host`` is reached from this machine."""
+    name = EVERY_ADDRESS.get(host, host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def ui_host(settings: Settings) -> str:

@@ -17,12 +17,13 @@ class Ask:
     """A question to a knowledge base; what is None comes from the settings."""
 
     question: str
-    knowledge_base: str
+    knowledge_base: str | None = None  # None: that of the conversation, or the default
     top_k: int | None = None
     score_threshold: float | None = None
     history: tuple[ChatTurn, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     prompt_name: str = "default"
+    conversation_id: str | None = None  # its turns are the history unless that is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """The answer as a whole; it is stored under ``message_id`` before this is sent."""
+    """The answer as a whole; it is stored under ``message_id`` before this is sent.
+
+    ``stopped``: only a part of it, since the client left or the model broke off; never sent.
+    """
 
     message_id: str
     answer: str
@@ -58,6 +62,8 @@ class Final:
     grounded: bool
     notice: str | None  # why a weaker way of answering was taken
     trace: dict[str, Any]
+    model: str | None = None  # of mode "llm"
+    stopped: bool = False
 
 
 Event = Sources | Delta | Final

@@ -4,8 +4,10 @@ from typing import Any
 
 from server.chat.events import Final
 from server.db.database import Database
-from server.db.models import MessageRow
+from server.db.models import ConversationRow, MessageRow, now
 from server.errors import UnknownMessage
+
+TITLE_CHARS = 60
 
 
 class MessageStore:
@@ -15,19 +17,32 @@ class MessageStore:
         self.database = database
 
     def add(
-        self, question: str, knowledge_base: str, sources: list[dict[str, Any]], final: Final
+        self,
+        question: str,
+        knowledge_base: str,
+        sources: list[dict[str, Any]],
+        final: Final,
+        *,
+        conversation_id: str | None = None,
     ) -> None:
-        """Store an answer under ``final.message_id``."""
+        """Store an answer under ``final.message_id``, in its conversation if that still exists."""
         row = MessageRow(
             id=final.message_id,
             question=question,
             answer=final.answer,
             mode=final.mode,
+            model=final.model,
+            stopped=final.stopped,
             knowledge_base=knowledge_base,
             sources=sources,
             trace={**final.trace, "notice": final.notice, "grounded": final.grounded},
         )
         with self.database.write() as session:
+            if conversation := session.get(ConversationRow, conversation_id or ""):
+                row.conversation_id = conversation.id
+                conversation.title = conversation.title or shorten(question)
+                conversation.knowledge_base = knowledge_base
+                conversation.updated_at = now()
             session.add(row)
 
     def get(self, message_id: str) -> MessageRow:
@@ -41,3 +56,9 @@ class MessageStore:
         if row is None:
             raise UnknownMessage(param="message_id", message_id=message_id[:100])
         return row
+
+
+def shorten(question: str) -> str:
+    """Return a question as the title of its conversation: one line, not too long."""
+    line = " ".join(question.split())
+    return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1].rstrip()}…"

@@ -6,15 +6,18 @@ Knows no wire format and no routes.
 import logging
 import re
 import secrets
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from anyio import CancelScope
 from anyio.to_thread import run_sync
 
-from configs.settings import ChatSettings, LlmSettings
+from configs import Settings
 from server.chat.citations import check_citations
 from server.chat.context import count_tokens, fit_history, fit_passages
+from server.chat.conversations import ConversationStore
 from server.chat.events import Ask, Delta, Event, Final, Mode, SourceFound, Sources
 from server.chat.extractive import compose, extract, is_supported, refuse
 from server.chat.messages import MessageStore
@@ -53,6 +56,16 @@ class Prepared:
     uses_llm: bool
 
 
+@dataclass(slots=True)
+class Draft:
+    """An answer while it is made."""
+
+    pieces: list[str] = field(default_factory=list)
+    mode: Mode = "llm"
+    model: str | None = None
+    notice: str | None = None  # why a weaker way of answering was taken
+
+
 class ChatService:
     """Answers questions; safe to use from several threads and tasks."""
 
@@ -62,16 +75,18 @@ class ChatService:
         llm: LlmClient,
         prompts: PromptBook,
         messages: MessageStore,
+        conversations: ConversationStore,
         *,
-        chat: ChatSettings,
-        limits: LlmSettings,
+        settings: Settings,
     ) -> None:
         self.retriever = retriever
         self.llm = llm
         self.prompts = prompts
         self.messages = messages
-        self.chat = chat
-        self.limits = limits
+        self.conversations = conversations
+        self.chat = settings.chat
+        self.limits = settings.llm
+        self.default_kb = settings.kb.default
 
     def check_question(self, question: str) -> str:
         """Return the question without outer space.
@@ -92,19 +107,23 @@ class ChatService:
             )
         return question.strip()
 
-    def prepare(self, ask: Ask) -> Prepared:
-        """Retrieve, decide and pick quotes; blocks, so call it in a thread.
+    async def prepare(self, ask: Ask) -> Prepared:
+        """Retrieve, decide and pick quotes.
 
         Raises:
-            EmptyQuestion, TooLarge, UnknownKnowledgeBase, UnknownPrompt: nothing was sent yet.
+            EmptyQuestion, TooLarge, UnknownKnowledgeBase, UnknownConversation, UnknownPrompt:
+                nothing was sent yet.
         """
+        return await run_sync(self._prepare, ask, await self.llm.is_available())
+
+    def _prepare(self, ask: Ask, uses_llm: bool) -> Prepared:
         question = self.check_question(ask.question)
-        uses_llm = self.llm.is_configured
         if uses_llm:
             self.prompts.find("knowledge_base_chat", ask.prompt_name)
             self.prompts.find("knowledge_base_chat", "empty")
+        ask = self._recall(ask)
         found = self.retriever.retrieve(
-            ask.knowledge_base,
+            ask.knowledge_base or self.default_kb,
             question,
             top_k=ask.top_k,
             score_threshold=ask.score_threshold,
@@ -116,35 +135,54 @@ class ChatService:
         sources = number_hits(found.hits, quotes)
         return Prepared(ask, found, sources, quotes, supported, uses_llm)
 
+    def _recall(self, ask: Ask) -> Ask:
+        """Return the question with what its conversation adds to it."""
+        if ask.conversation_id is None:
+            return ask
+        used, turns = self.conversations.recall(ask.conversation_id, limit=self.chat.max_history)
+        return replace(
+            ask, knowledge_base=ask.knowledge_base or used, history=ask.history or tuple(turns)
+        )
+
     async def answer(self, prepared: Prepared) -> AsyncGenerator[Event]:
         """Yield the sources, the pieces of the answer and the final event.
+
+        What a conversation has got so far is stored when the reader leaves or the model breaks off.
 
         Raises:
             LanguageModelFailed: the model broke off after its first token.
         """
-        yield Sources(prepared.sources)
-        pieces: list[str] = []
-        mode: Mode = "llm"
-        notice = None
-        language = prepared.retrieval.language
+        draft = Draft()
+        try:
+            yield Sources(prepared.sources)
+            async with aclosing(self._write(prepared, draft)) as pieces:
+                async for piece in pieces:
+                    draft.pieces.append(piece)
+                    yield Delta(piece)
+        except (GeneratorExit, CancelledError, LanguageModelFailed):
+            if prepared.ask.conversation_id:
+                with CancelScope(shield=True):
+                    await run_sync(self._store, prepared, finish(prepared, draft, stopped=True))
+            raise
+        yield await run_sync(self._store, prepared, finish(prepared, draft))
+
+    async def _write(self, prepared: Prepared, draft: Draft) -> AsyncGenerator[str]:
+        """Yield the pieces of the answer: the model's, or if it fails at once, quotations."""
         if prepared.uses_llm:
             try:
-                async with aclosing(self._ask_llm(prepared)) as answer:
+                async with aclosing(self._ask_llm(prepared, draft)) as answer:
                     async for piece in answer:
-                        pieces.append(piece)
-                        yield Delta(piece)
+                        yield piece
+                return
             except LanguageModelFailed as error:
-                if pieces:
+                if draft.pieces:
                     raise
                 logger.warning("%s", error)
+                language = prepared.retrieval.language
                 reason = error.values[f"reason_{language}"]
-                notice = FALLBACK[language].format(reason=reason)
-        if not pieces:
-            mode, text = self._answer_without_model(prepared)
-            pieces.append(text)
-            yield Delta(text)
-        final = finish(prepared, "".join(pieces), mode, notice)
-        yield await run_sync(self._store, prepared, final)
+                draft.model, draft.notice = None, FALLBACK[language].format(reason=reason)
+        draft.mode, text = self._answer_without_model(prepared)
+        yield text
 
     def _answer_without_model(self, prepared: Prepared) -> tuple[Mode, str]:
         language = prepared.retrieval.language
@@ -154,7 +192,7 @@ class ChatService:
             prepared.ask.question, prepared.quotes, language, is_supported=prepared.is_supported
         )
 
-    def _ask_llm(self, prepared: Prepared) -> AsyncGenerator[str]:
+    async def _ask_llm(self, prepared: Prepared, draft: Draft) -> AsyncGenerator[str]:
         ask = prepared.ask
         values = {"question": ask.question, "context": ""}
         name = ask.prompt_name if prepared.sources else "empty"
@@ -166,7 +204,11 @@ class ChatService:
             ask.history[-self.chat.max_history :] if self.chat.max_history else (),
             self._room(ask.sampling) - count_tokens(prompt),
         )
-        return self.llm.stream([*history, ChatTurn("user", prompt)], ask.sampling)
+        draft.model = await self.llm.choose_model(ask.sampling.model)
+        turns = [*history, ChatTurn("user", prompt)]
+        async with aclosing(self.llm.stream(draft.model, turns, ask.sampling)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def _room(self, sampling: Sampling) -> int:
         """Return how many tokens of the context window are not kept for the answer."""
@@ -179,7 +221,13 @@ class ChatService:
         ask = prepared.ask
         try:
             sources = describe_sources(prepared.sources)
-            self.messages.add(ask.question, ask.knowledge_base, sources, final)
+            self.messages.add(
+                ask.question,
+                ask.knowledge_base or self.default_kb,
+                sources,
+                final,
+                conversation_id=ask.conversation_id,
+            )
         except ZhiwenError as error:
             logger.error("An answer was not stored: %s", error)
             problem = error.message(prepared.retrieval.language)
@@ -197,25 +245,29 @@ class ChatService:
         """
         checked = self.check_question(question)
         prompt = self.prompts.render("llm_chat", prompt_name, {"input": checked})
-        if not self.llm.is_configured:
+        if not await self.llm.is_available():
             raise NoLanguageModel
+        model = await self.llm.choose_model(sampling.model)
         room = self._room(sampling) - count_tokens(prompt)
         turns = [*fit_history(history, room), ChatTurn("user", prompt)]
-        async for piece in self.llm.stream(turns, sampling):
-            yield piece
+        async with aclosing(self.llm.stream(model, turns, sampling)) as pieces:
+            async for piece in pieces:
+                yield piece
 
 
-def finish(prepared: Prepared, text: str, mode: Mode, notice: str | None) -> Final:
-    """Return the whole answer, with its citations checked."""
-    answer = text.strip()
-    grounded = mode == "extractive" and prepared.is_supported
-    if mode == "llm" and prepared.sources:
+def finish(prepared: Prepared, draft: Draft, *, stopped: bool = False) -> Final:
+    """Return the answer as far as it came, with its citations checked."""
+    answer = "".join(draft.pieces).strip()
+    grounded, notice = draft.mode == "extractive" and prepared.is_supported, draft.notice
+    if draft.mode == "llm" and prepared.sources and not stopped:
         grounded, notice = check_citations(answer, prepared.sources, prepared.retrieval.language)
     return Final(
         message_id=secrets.token_hex(16),
         answer=answer,
-        mode=mode,
+        mode=draft.mode,
         grounded=grounded,
         notice=notice,
         trace=prepared.retrieval.trace,
+        model=draft.model,
+        stopped=stopped,
     )

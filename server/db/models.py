@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -150,19 +151,38 @@ class ChangeRow(Table):
     removed: Mapped[bytes] = mapped_column(LargeBinary)  # int64: ids of the chunks that went
 
 
+class ConversationRow(Table):
+    """Questions and answers that belong together."""
+
+    __tablename__ = "conversation"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    knowledge_base: Mapped[str | None] = mapped_column(String(64))  # of the last question
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
 class MessageRow(Table):
     """A question with its answer, its sources and how they were found."""
 
     __tablename__ = "message"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    conversation_id: Mapped[str | None] = mapped_column(
+        ForeignKey("conversation.id", ondelete="CASCADE")
+    )
     question: Mapped[str] = mapped_column(Text)
     answer: Mapped[str] = mapped_column(Text)
     mode: Mapped[str] = mapped_column(String(20))  # what answered: extractive, llm, refusal
+    model: Mapped[str | None] = mapped_column(String(200))  # of mode "llm"
+    stopped: Mapped[bool] = mapped_column(default=False, server_default=false())
     knowledge_base: Mapped[str] = mapped_column(String(64))
     sources: Mapped[list[Any]]
     trace: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index(None, "conversation_id", "created_at"),)
 
 
 class FactRow(Table):

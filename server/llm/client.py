@@ -1,6 +1,9 @@
 """A client for any OpenAI-style endpoint. Knows no prompts and no knowledge bases."""
 
 import json
+import logging
+import math
+import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +15,11 @@ from configs.settings import LlmSettings
 from server.errors import LanguageModelFailed
 from server.network import is_loopback
 
+logger = logging.getLogger(__name__)
+
 CONNECT_S = 10
+LIST_EVERY_S = 2.0  # how old the list of models may be
+LIST_WITHIN_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +40,21 @@ class Sampling:
 
 
 class LlmClient:
-    """Streams answers from ``llm.base_url``; one for the whole service."""
+    """Streams answers from an OpenAI-style endpoint; one for the whole service.
 
-    def __init__(self, settings: LlmSettings) -> None:
+    ``is_expected``: the endpoint is there to serve, so its failure is worth telling. Otherwise it
+    counts only from the first time on that it lists a model.
+    """
+
+    def __init__(
+        self, settings: LlmSettings, *, base_url: str, api_key: str, is_expected: bool
+    ) -> None:
         self.settings = settings
-        self.base_url = settings.base_url.rstrip("/")
-        headers = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+        self.base_url = base_url.rstrip("/")
+        self._is_expected = is_expected
+        self._listed: tuple[str, ...] = ()
+        self._listed_at = -math.inf
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._http = httpx.AsyncClient(
             headers=headers,
             timeout=httpx.Timeout(settings.timeout_s, connect=CONNECT_S),
@@ -46,19 +62,45 @@ class LlmClient:
             trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
         )
 
-    @property
-    def is_configured(self) -> bool:
-        """Whether the settings name an endpoint."""
-        return bool(self.base_url)
+    async def is_available(self) -> bool:
+        """Return whether questions go to a model, or to one that fails and says why."""
+        if not self._is_expected:
+            self._is_expected = bool(await self.list_models())
+        return self._is_expected
 
-    async def stream(self, messages: Sequence[ChatTurn], sampling: Sampling) -> AsyncGenerator[str]:
+    async def list_models(self) -> tuple[str, ...]:
+        """Return the names of the models that serve now, none if the endpoint does not answer."""
+        if time.monotonic() - self._listed_at > LIST_EVERY_S:
+            try:
+                self._listed = await self._fetch_models(timeout_s=LIST_WITHIN_S)
+            except LanguageModelFailed as error:
+                logger.debug("%s", error)
+                self._listed = ()
+            self._listed_at = time.monotonic()
+        return self._listed
+
+    async def choose_model(self, asked: str | None) -> str:
+        """Return the model asked for, else the one of the settings, else the first listed.
+
+        Raises:
+            LanguageModelFailed: the endpoint lists no model.
+        """
+        if chosen := asked or self.settings.model:
+            return chosen
+        if names := await self._fetch_models(timeout_s=self.settings.timeout_s):
+            return names[0]
+        raise self._failure("no model is running there (yet)", "尚无模型在运行")
+
+    async def stream(
+        self, model: str, messages: Sequence[ChatTurn], sampling: Sampling
+    ) -> AsyncGenerator[str]:
         """Yield the pieces of an answer as they come; closing the iterator cancels the request.
 
         Raises:
             LanguageModelFailed: the endpoint cannot be reached, answers an error or nothing, or
                 breaks off.
         """
-        body = await self._body(messages, sampling)
+        body = self._body(model, messages, sampling)
         is_empty = True
         try:
             async with self._http.stream(
@@ -80,10 +122,10 @@ class LlmClient:
         """Close all connections."""
         await self._http.aclose()
 
-    async def _body(self, messages: Sequence[ChatTurn], sampling: Sampling) -> dict[str, Any]:
+    def _body(self, model: str, messages: Sequence[ChatTurn], sampling: Sampling) -> dict[str, Any]:
         temperature, limit = sampling.temperature, sampling.max_tokens
         return {
-            "model": sampling.model or self.settings.model or await self._first_model(),
+            "model": model,
             "messages": [{"role": turn.role, "content": turn.content} for turn in messages],
             "temperature": self.settings.temperature if temperature is None else temperature,
             # 0.2.x clients send 0 or less for "no limit of my own"
@@ -91,15 +133,15 @@ class LlmClient:
             "stream": True,
         }
 
-    async def _first_model(self) -> str:
+    async def _fetch_models(self, *, timeout_s: float) -> tuple[str, ...]:
         try:
-            response = await self._http.get(f"{self.base_url}/models")
+            response = await self._http.get(f"{self.base_url}/models", timeout=timeout_s)
             response.raise_for_status()
-            return str(response.json()["data"][0]["id"])
+            return tuple(str(model["id"]) for model in response.json()["data"])
         except httpx.HTTPStatusError as error:
             raise self._failure(*describe_error(error.response)) from error
         except httpx.HTTPError as error:
-            raise self._failure(*describe_fault(error, self.settings.timeout_s)) from error
+            raise self._failure(*describe_fault(error, timeout_s)) from error
         except (ValueError, LookupError, TypeError) as error:
             raise self._failure(
                 "it lists no model; set llm.model in zhiwen.yaml",
@@ -113,7 +155,7 @@ class LlmClient:
         try:
             event = json.loads(data)
             if "error" in event:
-                raise self._failure(*[str(event["error"])] * 2)
+                raise self._failure(*[error_text(event)] * 2)
             choices = event.get("choices") or [{}]
             return str(choices[0].get("delta", {}).get("content") or "")
         except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -129,13 +171,17 @@ class LlmClient:
 def describe_error(response: httpx.Response) -> tuple[str, str]:
     """Return status and message of an error answer, in OpenAI's or another shape, twice."""
     try:
-        error = response.json()
-        message = error.get("error", error) if isinstance(error, dict) else error
-        text = message.get("message", message) if isinstance(message, dict) else message
+        text = error_text(response.json())
     except ValueError:
         text = response.text
-    answer = ": ".join(filter(None, (f"HTTP {response.status_code}", str(text).strip()[:500])))
+    answer = ": ".join(filter(None, (f"HTTP {response.status_code}", text.strip()[:500])))
     return f"it answered {answer}", f"返回 {answer}"
+
+
+def error_text(body: Any) -> str:  # any JSON value
+    """Return the message of an error in OpenAI's or another shape."""
+    message = body.get("error", body) if isinstance(body, dict) else body
+    return str(message.get("message", message) if isinstance(message, dict) else message)
 
 
 def describe_fault(error: httpx.HTTPError, timeout_s: float) -> tuple[str, str]:

@@ -11,6 +11,7 @@ ROUTERS: Registry[APIRouter] = Registry(
         "status": "server.routes.status:router",
         "knowledge_bases": "server.routes.knowledge_bases:router",
         "chat": "server.routes.chat:router",
+        "conversations": "server.routes.conversations:router",
         "legacy knowledge base": "server.routes.legacy.knowledge_base:router",
         "legacy chat": "server.routes.legacy.chat:router",
     },

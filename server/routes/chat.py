@@ -4,13 +4,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sse_starlette import ServerSentEvent
 
 from server.chat.events import Ask, Delta, Event, Final, Sources
 from server.chat.sources import describe_sources
+from server.db.models import MessageRow
 from server.llm.client import ChatTurn, Sampling
 from server.routes.dependencies import Objects
 from server.routes.errors import ERRORS, error_body
@@ -35,14 +35,15 @@ async def chat(request: Request, objects: Objects, body: ChatRequest) -> Respons
     """Answer a question with numbered citations; sources come before the first word."""
     ask = Ask(
         question=body.question,
-        knowledge_base=body.knowledge_base or objects.settings.kb.default,
+        knowledge_base=body.knowledge_base,
         top_k=body.top_k,
         score_threshold=body.score_threshold,
         history=tuple(ChatTurn(turn.role, turn.content) for turn in body.history),
         sampling=Sampling(body.model, body.temperature, body.max_tokens),
         prompt_name=body.prompt_name,
+        conversation_id=body.conversation_id,
     )
-    prepared = await run_sync(objects.chat.prepare, ask)
+    prepared = await objects.chat.prepare(ask)
     events = objects.chat.answer(prepared)
     if not body.stream:
         return await collect(events, return_trace=body.return_trace)
@@ -83,6 +84,7 @@ def describe_final(final: Final, return_trace: bool) -> dict[str, Any]:
         "mode": final.mode,
         "grounded": final.grounded,
         "notice": final.notice,
+        "model": final.model,
         "trace": final.trace if return_trace else None,
     }
 
@@ -90,7 +92,11 @@ def describe_final(final: Final, return_trace: bool) -> dict[str, Any]:
 @router.get("/messages/{message_id}", summary="Show a stored answer with its trace")
 def show_message(objects: Objects, message_id: str) -> Message:
     """Return a question with its answer, its sources and how they were found."""
-    row = objects.messages.get(message_id)
+    return describe_message(objects.messages.get(message_id))
+
+
+def describe_message(row: MessageRow) -> Message:
+    """Return a stored answer as it is shown."""
     return Message.model_validate(
         {
             "message_id": row.id,
@@ -100,6 +106,8 @@ def show_message(objects: Objects, message_id: str) -> Message:
             "mode": row.mode,
             "grounded": row.trace["grounded"],
             "notice": row.trace.get("notice"),
+            "model": row.model,
+            "stopped": row.stopped,
             "sources": row.sources,
             "trace": row.trace,
             "created_at": row.created_at,

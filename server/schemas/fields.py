@@ -37,6 +37,7 @@ def check_text(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(check_text)]
+Title = Annotated[Text, Field(max_length=200)]
 KbName = Annotated[Text, Field(examples=["samples"], description="Name of a knowledge base")]
 Question = Annotated[Text, Field(examples=["What does the warranty cover?"])]
 

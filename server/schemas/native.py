@@ -15,6 +15,7 @@ from server.schemas.fields import (
     Temperature,
     Text,
     Threshold,
+    Title,
     TopK,
     Turn,
 )
@@ -121,10 +122,14 @@ class SearchAnswer(BaseModel):
 
 
 class ChatRequest(Request):
-    """A question to a knowledge base."""
+    """A question to a knowledge base, on its own or in a conversation.
+
+    Earlier turns of the conversation are the history unless ``history`` is given.
+    """
 
     question: Question
     knowledge_base: KbName | None = None
+    conversation_id: Text | None = None
     top_k: TopK | None = None
     score_threshold: Threshold | None = None
     history: list[Turn] = Field(default_factory=list, max_length=1000)
@@ -148,16 +153,48 @@ class ChatAnswer(BaseModel):
     mode: Literal["llm", "extractive", "refusal"]
     grounded: bool
     notice: str | None = None
+    model: str | None = Field(default=None, description="the language model that wrote it")
     sources: list[Source]
     trace: dict[str, Any] | None = None
 
 
 class Message(ChatAnswer):
-    """A stored answer with its question."""
+    """A stored answer with its question; ``stopped``: it broke off before its end."""
 
     question: str
     knowledge_base: str
+    stopped: bool
     created_at: datetime
+
+
+class CreateConversation(Request):
+    """A new conversation; a blank title is filled from the first question."""
+
+    knowledge_base: KbName | None = None
+    title: Title = ""
+
+
+class RenameConversation(Request):
+    """Another title."""
+
+    title: Title
+
+
+class Conversation(BaseModel):
+    """A conversation; ``knowledge_base`` is the one asked last."""
+
+    id: str
+    title: str
+    knowledge_base: str | None
+    messages: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ConversationWithMessages(Conversation):
+    """A conversation with its messages, oldest first."""
+
+    items: list[Message]
 
 
 class ErrorDetail(BaseModel):
@@ -174,13 +211,41 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetail
 
 
+class ServedModel(BaseModel):
+    """A language model that serves now."""
+
+    id: str
+    is_default: bool
+
+
+class ServiceState(BaseModel):
+    """A process of this installation as its supervisor sees it."""
+
+    name: str
+    state: Literal["starting", "ready", "waiting", "failed"]
+    doing: str = ""
+    pid: int | None = None
+    url: str = ""
+
+
 class Status(BaseModel):
     """What runs and how it is set up."""
 
     version: str
+    python: str
+    needs_key: bool
     knowledge_bases: int
+    formats: list[str]
+    max_file_mb: int
+    max_upload_mb: int
     embedding_model: str
     embedding_languages: list[str]
     llm: str | None = Field(
         description="the OpenAI-style endpoint in use; null: extractive answers"
     )
+    models: list[str] = Field(description="language models that serve now")
+    services: list[ServiceState] = Field(description="empty if nobody supervises this process")
+    packages: dict[str, str] = Field(description="versions of the libraries that matter")
+    settings: dict[str, dict[str, Any]] = Field(description="all but keys and passwords")
+    data: str = Field(description="the data folder")
+    disk_free_mb: int

@@ -8,10 +8,11 @@ import time
 from configs import Settings
 from server.errors import StartError
 from server.language import choose_language
+from server.network import base_url
 from server.supervisor import instance, pidfile, preflight, welcome
 from server.supervisor.console import Console
 from server.supervisor.serve import PRIVATE
-from server.supervisor.service import api_service, base_url
+from server.supervisor.service import api_service
 from server.supervisor.signals import KILLED_BY_USER, StopSignals, catch_signals
 from server.supervisor.supervisor import TICK_S, Supervisor
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs import ROOT, Settings
-
-EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # not a bind
+from server.network import base_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +19,6 @@ class Service:
     ready_url: str  # answers 200 when usable; before that 503 with "progress" and "doing"
     log_file: Path
     required: bool = True  # False: the others go on without it
-
-
-def base_url(host: str, port: int) -> str:
-    """Return where a service that listens on ``host`` is reached from this machine."""
-    name = EVERY_ADDRESS.get(host, host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 def api_service(settings: Settings, token: str) -> Service:

@@ -10,9 +10,8 @@ import httpx
 import psutil
 import yaml
 
-from server.network import is_loopback
+from server.network import EVERY_ADDRESS, base_url, is_loopback
 from server.supervisor.console import Console
-from server.supervisor.service import EVERY_ADDRESS, base_url
 
 KNOWLEDGE_BASE = "samples"
 ANSWER_WITHIN_S = 120.0  # a language model on a CPU takes its time

@@ -72,7 +72,8 @@ def test_questions_on_other_subjects_are_refused_and_few_others_are(
     container: Container, language: str
 ) -> None:
     def is_refused(item: dict[str, Any]) -> bool:
-        return not container.chat.prepare(Ask(item["question"], NAME)).sources
+        prepared = asyncio.run(container.chat.prepare(Ask(item["question"], NAME)))
+        return not prepared.sources
 
     foreign = [
         is_refused(item)

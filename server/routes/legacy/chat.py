@@ -6,7 +6,6 @@ from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlencode
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -44,7 +43,7 @@ async def knowledge_base_chat(
         sampling=sampling_of(body),
         prompt_name=body.prompt_name,
     )
-    prepared = await run_sync(objects.chat.prepare, ask)
+    prepared = await objects.chat.prepare(ask)
     events = objects.chat.answer(prepared)
     if not body.stream:
         return answer_whole(request, await collect(request, events))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.supervisor.service import base_url
+from server.network import base_url
 
 
 @pytest.mark.parametrize(
