@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ class Endpoint:
     pieces: list[str] = field(default_factory=lambda: ["The answer ", "is 42 [1]."])
     status: int = 200
     breaks_after: int | None = None  # pieces after which the connection is cut
+    pause_s: float = 0.0  # between two pieces
+    models: list[str] = field(default_factory=lambda: ["tiny-model"])
     raw_lines: list[str] = field(default_factory=list)  # sent instead of pieces
     requests: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -32,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         return found
 
     def do_GET(self) -> None:
-        self.reply(200, {"data": [{"id": "tiny-model"}]})
+        self.reply(200, {"data": [{"id": name} for name in self.endpoint.models]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -51,6 +54,7 @@ class Handler(BaseHTTPRequestHandler):
         for number, piece in enumerate(self.endpoint.pieces):
             if number == self.endpoint.breaks_after:
                 return
+            time.sleep(self.endpoint.pause_s)
             self.send_line(f"data: {json.dumps({'choices': [{'delta': {'content': piece}}]})}")
         for line in self.endpoint.raw_lines:
             self.send_line(line)
