@@ -126,6 +126,8 @@ def load_tokenizer(folder: Path) -> "Tokenizer":
 
 def load_session(folder: Path, cache: Path, threads: int) -> Any:  # onnxruntime has no types
     """Return an onnxruntime session of the sentence encoder, whose graph is built once."""
+    # Imported alone, it begins to report to its maker over the network; later switches come late.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -14,6 +14,8 @@ from configs import Settings, load_settings
 if TYPE_CHECKING:
     from server.container import Container
 
+pytest_plugins = ["tests.checkpoints", "tests.trained_model"]
+
 
 @pytest.fixture(autouse=True)
 def _no_user_settings(
@@ -34,6 +36,7 @@ def make_settings(folder: Path, **sections: dict[str, Any]) -> Settings:
         "kb": {"create_samples": False},
         "embedding": {"model": "hashing"},
         "server": {"language": "en"},
+        "workers": {"endpoint_port": 9},  # nobody listens there
     }
     for name, values in sections.items():
         chosen[name] = {**chosen.get(name, {}), **values}

@@ -3,9 +3,11 @@
 Knows neither FastChat nor any model library.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from configs.settings import ModelSettings
 
 FinishReason = Literal["stop", "length"]
 
@@ -44,6 +46,11 @@ class Generator(Protocol):
     ``ModelFailed`` with a text for users, or ``PromptTooLong`` (server/errors.py).
     """
 
+    @property
+    def parallel(self) -> int:
+        """How many generations may run at once; the others wait their turn."""
+        return 1
+
     def load(self) -> None:
         """Make the model usable; logs what it is doing, may take minutes."""
         ...
@@ -64,3 +71,7 @@ class Generator(Protocol):
     def close(self) -> None:
         """Give memory, threads and processes back."""
         ...
+
+
+# What the table of workers holds: called with the name of the model and its settings.
+GeneratorClass = Callable[[str, ModelSettings], Generator]

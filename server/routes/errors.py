@@ -25,8 +25,8 @@ from server.errors import (
     ZhiwenError,
 )
 from server.routes.language import language_of_request
-from server.routes.validation import describe_problems
 from server.schemas.native import ErrorAnswer
+from server.schemas.problems import describe_problems
 
 logger = logging.getLogger(__name__)
 

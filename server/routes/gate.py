@@ -3,15 +3,13 @@
 Knows paths, not what the routes behind them do.
 """
 
-from urllib.parse import urlsplit
-
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configs import Settings
 from server.auth import KeyStore
 from server.errors import Forbidden, TooLarge, Unauthorized, ZhiwenError
-from server.network import is_loopback, needs_key
+from server.network import foreign_name, needs_key
 from server.readiness import Readiness
 from server.routes.errors import error_response
 
@@ -64,12 +62,8 @@ class Gate:
 
     def _check_origin(self, request: Request) -> None:
         """Refuse other sites' pages: they reach loopback through the user's browser."""
-        names = [host_of(request.headers.get("host", "localhost"))]
-        if origin := request.headers.get("origin"):
-            names.append(host_of(origin.partition("://")[2] or origin))
-        for name in names:
-            if not is_loopback(name) and name not in self.settings.allowed_hosts:
-                raise Forbidden(host=name[:200])
+        if (name := foreign_name(request.headers, self.settings.allowed_hosts)) is not None:
+            raise Forbidden(host=name[:200])
 
     def _limit(self, request: Request) -> int:
         """Return how many bytes a body may have; only uploads may be large."""
@@ -104,14 +98,6 @@ class LimitedBody:
         if self._left < 0:
             raise self._error
         return message
-
-
-def host_of(header: str) -> str:
-    """Return the name in a Host header, without its port; as it is, if it is no host at all."""
-    try:
-        return urlsplit(f"//{header}").hostname or header
-    except ValueError:
-        return header
 
 
 def offered_key(request: Request) -> str:

@@ -1,11 +1,15 @@
 """The default embedding model: verified files, a graph that equals the original, repair."""
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from configs import ROOT
 from embeddings import minilm
 from embeddings.bert_graph import build_sentence_encoder
 from embeddings.minilm import MiniLmEmbedder
@@ -86,3 +90,14 @@ def test_the_graph_gives_the_vectors_of_transformers(tmp_path: Path) -> None:
     pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
     theirs = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
     assert np.allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_runtime_collects_nothing_about_its_use(cache: Path, tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from embeddings.minilm import MiniLmEmbedder;"
+        f"MiniLmEmbedder(cache=Path({str(cache)!r}), batch_size=8, threads=1).embed_query('pump')"
+    )
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []

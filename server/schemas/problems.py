@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in words for people. Knows no routes."""
+"""What pydantic found wrong, in words for people. Knows no requests."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +12,10 @@ VALUE_CHARS = 60
 TEXTS: dict[str, tuple[str, str]] = {
     "missing": ("is missing", "缺失"),
     "extra_forbidden": ("is not a known field", "不是已知字段"),
+    "unsupported": (
+        "is not supported by the models served here; leave it out",
+        "当前提供的模型不支持，请去掉",
+    ),
     "json_invalid": ("the body is not valid JSON", "请求体不是合法的 JSON"),
     "greater_than_equal": ("must be at least {ge}", "不得小于 {ge}"),
     "less_than_equal": ("must be at most {le}", "不得大于 {le}"),
