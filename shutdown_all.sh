@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stop exactly the processes that startup.py started on the configured data folder.
+# Stop exactly what startup.py, server/llm_api.py and server/api.py run on the configured data folder.
 # $PYTHON chooses the interpreter; else the active environment, .venv, or the system's.
 cd "$(dirname "$0")" || exit 1
 for python in "$PYTHON" "$VIRTUAL_ENV/bin/python" .venv/bin/python python3; do

@@ -25,7 +25,7 @@ from server.knowledge_base.samples import create_samples
 from server.knowledge_base.service import KnowledgeBases
 from server.llm.client import LlmClient
 from server.model_workers.shared_secret import shared_secret
-from server.network import base_url, is_loopback, needs_key
+from server.network import base_url, is_loopback, needs_key, ui_host
 from server.readiness import Readiness
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,9 @@ class Container:
     def _mint_key(self) -> None:
         key = self.keys.mint_first()
         if key:
+            site = base_url(ui_host(self.settings), self.settings.ui.port)
             logger.warning("API key: %s (only its hash is stored; keep it)", key)
+            logger.warning("To log in, open %s/login?key=%s", site, key)
 
     async def close(self) -> None:
         """Give everything back."""

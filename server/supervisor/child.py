@@ -12,6 +12,8 @@ from server.supervisor.process import Process, describe_exit
 from server.supervisor.readiness import Patience, Readiness, probe
 from server.supervisor.service import Service
 
+State = Literal["starting", "ready", "waiting", "failed", "stopped"]
+
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 300.0
 
@@ -19,11 +21,10 @@ DEATHS_WITHIN_S = 300.0
 class Child:
     """A service with its current process; ``tick`` moves it on."""
 
-    def __init__(self, service: Service, console: Console, *, patience_s: float) -> None:
+    def __init__(self, service: Service, console: Console) -> None:
         self.service = service
         self.console = console
-        self.patience_s = patience_s
-        self.state: Literal["starting", "ready", "waiting", "failed"] = "starting"
+        self.state: State = "starting"
         self.was_ready = False
         self.deaths: deque[float] = deque()
         self.restart_at = 0.0
@@ -40,6 +41,11 @@ class Child:
         """Whether there is a process now."""
         return self.process.exit_code() is None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was stopped on request and its process has ended."""
+        return self.state == "stopped" and not self.is_running
+
     def start(self) -> None:
         """Begin a life.
 
@@ -47,7 +53,7 @@ class Child:
             OSError: the process cannot be started.
         """
         self.process = Process(self.service)
-        self.patience = Patience(self.patience_s)
+        self.patience = Patience(self.service.patience_s)
         self.state = "starting"
 
     def tick(self, client: httpx.Client) -> None:
@@ -55,12 +61,19 @@ class Child:
         self.echo()
         if self.state == "waiting":
             self.restart_when_due(time.monotonic())
-        elif self.state != "failed":
+        elif self.state not in ("failed", "stopped"):
             code = self.process.exit_code()
             if code is not None:
                 self.bury(code)
             elif self.state == "starting":
                 self.await_ready(client)
+
+    def retire(self) -> None:
+        """End the service for good, because somebody asked for it."""
+        if self.state != "stopped":
+            self.state = "stopped"
+            self.process.signal(signal.SIGTERM)
+            self.console.say(f"{self.name}: stopped on request", f"{self.name}：已按要求停止")
 
     def restart_when_due(self, now: float) -> None:
         """Start again after the delay; a start that the system refuses counts as a death."""
@@ -90,8 +103,8 @@ class Child:
         self.patience.note(answer.progress, answer.doing, self.process.log.offset)
         if self.patience.is_exhausted:
             self.console.say(
-                f"{self.name}: no progress for {self.patience_s:.0f} s; it is stopped.",
-                f"{self.name}：{self.patience_s:.0f} 秒内没有任何进展，已将其终止。",
+                f"{self.name}: no progress for {self.service.patience_s:.0f} s; it is stopped.",
+                f"{self.name}：{self.service.patience_s:.0f} 秒内没有任何进展，已将其终止。",
             )
             self.process.signal(signal.SIGABRT)  # its log then says where it hung
 
@@ -106,9 +119,10 @@ class Child:
         self.echo(is_final=True)
         ended = describe_exit(code)
         if not self.was_ready:
+            self.doing = f"{ended} ({self.doing})" if self.doing else ended
             self.console.say(
-                f"{self.name} ended before it was ready: {self.last_words(ended)}. Its last lines:",
-                f"{self.name} 未能就绪便退出：{self.last_words(ended)}。最后的日志：",
+                f"{self.name} ended before it was ready: {self.doing}. Its last lines:",
+                f"{self.name} 未能就绪便退出：{self.doing}。最后的日志：",
             )
             for line in self.process.log.last_lines:
                 self.console.write(f"  | {line}")
@@ -116,16 +130,13 @@ class Child:
             return
         self.plan_restart(ended, time.monotonic())
 
-    def last_words(self, ended: str) -> str:
-        """Return how the service ended, with what it was doing if it said so."""
-        return f"{ended} ({self.doing})" if self.doing else ended
-
     def plan_restart(self, ended: str, now: float) -> None:
         """Restart after 1, 2, 4, 8 seconds; give up when it dies too often."""
         self.deaths.append(now)
         while now - self.deaths[0] > DEATHS_WITHIN_S:
             self.deaths.popleft()
         if len(self.deaths) >= MAX_DEATHS:
+            self.doing = ended
             self.console.say(
                 f"{self.name} ended again: {ended}. It has died {MAX_DEATHS} times in "
                 f"{DEATHS_WITHIN_S / 60:.0f} minutes and is not restarted.",

@@ -31,7 +31,7 @@ class Console:
 
     def echo(self, name: str, line: str) -> None:
         """Print a line of a service's log; when quiet only warnings and errors."""
-        if not self.is_quiet or LOUD.search(line):
+        if LOUD.search(line) or (line.strip() and not self.is_quiet):
             self.write(f"[{name}] {line}")
 
     def write(self, line: str, *, is_error: bool = False) -> None:

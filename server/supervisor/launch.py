@@ -4,42 +4,42 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 
-from configs import Settings
+from configs import Settings, load_settings
+from configs.settings import SettingsError
 from server.errors import StartError
 from server.language import choose_language
-from server.network import base_url
-from server.supervisor import instance, pidfile, preflight, welcome
+from server.supervisor import accelerator, instance, pidfile, preflight, welcome
 from server.supervisor.console import Console
+from server.supervisor.flags import Flags
+from server.supervisor.models import add_models
+from server.supervisor.plan import plan_services
+from server.supervisor.register import Register
 from server.supervisor.serve import PRIVATE
-from server.supervisor.service import api_service
+from server.supervisor.service import Service
 from server.supervisor.signals import KILLED_BY_USER, StopSignals, catch_signals
 from server.supervisor.supervisor import TICK_S, Supervisor
 
 
-def launch(
-    settings: Settings, *, is_check: bool = False, is_demo: bool = False, is_quiet: bool = False
-) -> int:
-    """Start the services, keep them running until a signal and return the exit status.
+def start(flags: Flags) -> int:
+    """Start what the flags ask for, keep it running until a signal and return the exit status.
 
-    ``is_check``: stop again once the sample question is answered; 1 if it was not.
-    ``is_demo``: the same with all sample questions.
+    For a trial: stop again once the sample questions are answered; 1 if they were not.
     """
     os.umask(PRIVATE)
-    console = Console(choose_language(settings.server.language), is_quiet=is_quiet)
-    path = pidfile.pid_file(settings.paths.data)
+    console = Console(choose_language("auto"), is_quiet=flags.quiet or flags.demo)
     token = secrets.token_urlsafe(32)
     try:
-        for folder in (settings.paths.data, path.parent):
-            preflight.check_folder(folder, "paths.data")
-        with pidfile.hold(path) as is_held:
-            if not is_held:
-                raise instance.running_already(path)
-            instance.clear_leftovers(path, console)
-            check_machine(settings)
-            supervisor = Supervisor([api_service(settings, token)], console, path)
-            greeting = Greeting(console, settings, token, is_demo=is_demo)
-            return run(supervisor, greeting, is_check=is_check or is_demo)
+        settings = load_settings(**flags.sections())
+        console.language = choose_language(settings.server.language)
+        settings = add_models(settings, flags)
+        services = plan_services(settings, flags, console, token=token)
+        greeting = Greeting(console, settings, services, token=token, is_demo=flags.demo)
+        return launch(settings, services, greeting, is_trial=flags.is_trial)
+    except SettingsError as error:
+        console.write(str(error), is_error=True)
+        return 2
     except StartError as error:
         console.fail(error)
         return 1
@@ -47,7 +47,27 @@ def launch(
         return KILLED_BY_USER
 
 
-def check_machine(settings: Settings) -> None:
+def launch(
+    settings: Settings, services: Sequence[Service], greeting: "Greeting", *, is_trial: bool
+) -> int:
+    """Claim the services, check the machine and run them; return the exit status.
+
+    Raises:
+        StartError: something is not as it must be.
+    """
+    data, console = settings.paths.data, greeting.console
+    for folder in (data, pidfile.folder(data)):
+        preflight.check_folder(folder, "paths.data")
+    paths = [pidfile.pid_file(data, service.name) for service in services]
+    with instance.claim(paths) as claims:
+        instance.clear_leftovers(paths, console)
+        check_machine(settings, services)
+        accelerator.tell_cpu(console)
+        supervisor = Supervisor(services, console, Register(data, console, claims))
+        return run(supervisor, greeting, is_trial=is_trial)
+
+
+def check_machine(settings: Settings, services: Sequence[Service]) -> None:
     """Check all that would make a service fail later with a worse message.
 
     Raises:
@@ -56,17 +76,26 @@ def check_machine(settings: Settings) -> None:
     preflight.check_folder(settings.paths.logs, "paths.logs")
     preflight.check_space(settings.paths.data)
     preflight.check_temporary_folder()
-    preflight.check_port(settings.server.host, settings.server.port)
+    preflight.check_distinct((service.port, service.setting) for service in services)
+    for service in services:
+        preflight.check_port(service.host, service.port, setting=service.setting)
 
 
 class Greeting:
     """The sample question, asked beside the main loop, which must not wait for an answer."""
 
-    def __init__(self, console: Console, settings: Settings, token: str, *, is_demo: bool) -> None:
+    def __init__(
+        self,
+        console: Console,
+        settings: Settings,
+        services: Sequence[Service],
+        *,
+        token: str,
+        is_demo: bool,
+    ) -> None:
         self.console = console
-        self.samples = settings.paths.samples
-        self.host, self.port = settings.server.host, settings.server.port
-        self.url = base_url(self.host, self.port)
+        self.settings = settings
+        self.services = {service.name: service for service in services}
         self.token = token
         self.is_demo = is_demo
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -78,29 +107,30 @@ class Greeting:
             self.thread.start()
 
     def run(self) -> None:
-        """Ask the sample question and print how to go on."""
+        """Ask the sample question, if there is an API to ask, and print how to go on."""
         is_answered = False
         try:
-            is_answered = welcome.greet(
+            api = self.services.get("api")
+            is_answered = api is None or welcome.greet(
                 self.console,
-                self.samples,
-                url=self.url,
+                self.settings.paths.samples,
+                url=api.url,
                 token=self.token,
                 is_demo=self.is_demo,
             )
             if not self.is_demo:
-                welcome.show_urls(self.console, self.host, self.port)
+                welcome.show_urls(self.console, self.settings, self.services)
         finally:
             self.is_answered = is_answered
 
 
-def run(supervisor: Supervisor, greeting: Greeting, *, is_check: bool) -> int:
+def run(supervisor: Supervisor, greeting: Greeting, *, is_trial: bool) -> int:
     """Start, watch and stop the services; return the exit status."""
     console = supervisor.console
     with catch_signals(supervisor.kill) as signals:
         try:
             supervisor.start()
-            return watch(supervisor, greeting, signals, is_check=is_check)
+            return watch(supervisor, greeting, signals, is_trial=is_trial)
         except OSError as error:
             raise StartError(
                 reason_en=f"A service could not be started: {error}.",
@@ -113,16 +143,18 @@ def run(supervisor: Supervisor, greeting: Greeting, *, is_check: bool) -> int:
 
 
 def watch(
-    supervisor: Supervisor, greeting: Greeting, signals: StopSignals, *, is_check: bool
+    supervisor: Supervisor, greeting: Greeting, signals: StopSignals, *, is_trial: bool
 ) -> int:
     """Keep the services going until there is a reason to stop; return the exit status."""
     while signals.received is None:
         supervisor.tick()
+        if supervisor.is_over:
+            return 0
         if supervisor.is_hopeless:
             return 1
         if supervisor.is_settled:
             greeting.begin()
-        if is_check and greeting.is_answered is not None:
+        if is_trial and greeting.is_answered is not None:
             return 0 if greeting.is_answered and not supervisor.failed else 1
         time.sleep(TICK_S)
-    return 1 if is_check else 0
+    return 1 if is_trial else 0

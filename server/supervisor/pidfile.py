@@ -1,4 +1,4 @@
-"""The file that says which processes are ours. Does not know how they are started or stopped."""
+"""The file that says which processes of a service are ours. Does not know how they are stopped."""
 
 import fcntl
 import json
@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
+
+from server.supervisor.service import file_name
 
 SUPERVISOR = "supervisor"
 # Linux keeps the boot time in whole seconds, so a corrected clock can move a create time by one;
@@ -42,9 +44,24 @@ def entry_of(name: str, pid: int) -> Entry | None:
         return None
 
 
-def pid_file(data: Path) -> Path:
-    """Return where the processes that serve a data directory are listed."""
-    return data / ".run" / "zhiwen.json"
+def folder(data: Path) -> Path:
+    """Return where the processes that serve a data directory are listed, a file per service."""
+    return data / ".run" / "services"
+
+
+def pid_file(data: Path, service: str) -> Path:
+    """Return where the process of a service and its supervisor are listed."""
+    return folder(data) / f"{file_name(service)}.json"
+
+
+def pid_files(data: Path) -> list[Path]:
+    """Return the pid files that there are."""
+    return sorted(folder(data).glob("*.json"))
+
+
+def stop_mark(path: Path) -> Path:
+    """Return the file whose presence tells a supervisor to let the service of a pid file end."""
+    return path.with_suffix(".stop")
 
 
 def read(path: Path) -> list[Entry]:

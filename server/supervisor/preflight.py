@@ -7,10 +7,12 @@ import errno
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
+from server.datatypes import Language
 from server.errors import StartError
 
 MIN_FREE_BYTES = 200 * 2**20  # room for the database, its log and the samples
@@ -79,8 +81,8 @@ def check_temporary_folder() -> None:
         ) from error
 
 
-def check_port(host: str, port: int) -> None:
-    """Bind the port and let it go again.
+def check_port(host: str, port: int, *, setting: str = "server.port") -> None:
+    """Bind the port that a setting chose and let it go again.
 
     Raises:
         StartError: it is taken, or this machine or user cannot listen there.
@@ -98,25 +100,58 @@ def check_port(host: str, port: int) -> None:
                 trial.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise port_taken(host, port) from error
+            raise port_taken(host, port, setting) from error
         raise StartError(
             reason_en=f"Cannot listen on {host!r}, port {port}: {error.strerror}. Choose an "
-            "address of this machine with --host, and a port from 1024 to 65535 with --port.",
+            f"address of this machine with {flag_or_setting(host_setting(setting), 'en')}, and a "
+            f"port from 1024 to 65535 with {flag_or_setting(setting, 'en')}.",
             reason_zh=f"无法监听 {host!r} 的端口 {port}：{error.strerror}。"
-            "请用 --host 指定本机地址，用 --port 指定 1024 到 65535 之间的端口。",
+            f"请用 {flag_or_setting(host_setting(setting), 'zh')} 指定本机地址，"
+            f"用 {flag_or_setting(setting, 'zh')} 指定 1024 到 65535 之间的端口。",
         ) from error
 
 
-def port_taken(host: str, port: int) -> StartError:
+def check_distinct(ports: Iterable[tuple[int, str]]) -> None:
+    """Check that no two services are to listen on one port; each comes with its setting.
+
+    Raises:
+        StartError: two are.
+    """
+    settings: dict[int, str] = {}
+    for port, setting in ports:
+        if port in settings:
+            raise StartError(
+                reason_en=f"{settings[port]} and {setting} both lead to port {port}. Change one of "
+                "them in zhiwen.yaml; each model takes a port of its own, from workers.port on.",
+                reason_zh=f"{settings[port]} 与 {setting} 使用了同一端口 {port}。请在 zhiwen.yaml "
+                "中修改其一；每个模型从 workers.port 起各占一个端口。",
+            )
+        settings[port] = setting
+
+
+def host_setting(setting: str) -> str:
+    """Return the setting of the address that belongs to that of a port."""
+    return f"{setting.partition('.')[0]}.host"
+
+
+def flag_or_setting(setting: str, language: Language) -> str:
+    """Return how a setting is changed: with its flag if it has one, and in the file."""
+    flag = {"server.host": "--host", "server.port": "--port"}.get(setting)
+    if language == "zh":
+        return f"{flag} 或 zhiwen.yaml 中的 {setting}" if flag else f"zhiwen.yaml 中的 {setting}"
+    return f"{flag} or {setting} in zhiwen.yaml" if flag else f"{setting} in zhiwen.yaml"
+
+
+def port_taken(host: str, port: int, setting: str) -> StartError:
     """Return the error that names who has the port, as far as this user may see it."""
     owner = port_owner(port)
     by_en = f" by {owner}" if owner else ""
     by_zh = f"（{owner}）" if owner else ""
     return StartError(
-        reason_en=f"Port {port} on {host!r} is already in use{by_en}. Choose another with --port "
-        "or server.port in zhiwen.yaml; ./shutdown_all.sh stops an earlier start of Zhiwen.",
-        reason_zh=f"{host!r} 的端口 {port} 已被占用{by_zh}。请用 --port 或 zhiwen.yaml 中的 "
-        "server.port 换一个端口；如需停止之前启动的知问，请运行 ./shutdown_all.sh。",
+        reason_en=f"Port {port} on {host!r} is already in use{by_en}. Choose another with "
+        f"{flag_or_setting(setting, 'en')}; ./shutdown_all.sh stops an earlier start of Zhiwen.",
+        reason_zh=f"{host!r} 的端口 {port} 已被占用{by_zh}。请用 {flag_or_setting(setting, 'zh')} "
+        "换一个端口；如需停止之前启动的知问，请运行 ./shutdown_all.sh。",
     )
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 
+from configs import ROOT
 from server.parent import PARENT_VARIABLE
 from server.supervisor import log
 from server.supervisor.service import Service
@@ -34,6 +35,7 @@ class Process:
             self.popen = subprocess.Popen(
                 service.command,
                 env=environment,
+                cwd=ROOT,  # the same from whatever folder the start was
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -3,15 +3,16 @@
 import logging.config
 import os
 import ssl
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from configs import Settings, load_settings
 from configs.settings import SettingsError
 from server.errors import StartError, ZhiwenError
 from server.language import choose_language
-from server.parent import watch_parent
+from server.parent import PARENT_VARIABLE, watch_parent
 from server.readiness import Readiness
-from server.supervisor import preflight
+from server.supervisor import instance, pidfile, preflight
 from server.supervisor.console import Console
 
 PRIVATE = 0o077  # logs and data are for the user who starts the service
@@ -25,6 +26,7 @@ def serve(
     ssl_certfile: str | None = None,
 ) -> int:
     """Serve the API until a signal and return the exit status; ``server``: settings that win."""
+    is_alone = PARENT_VARIABLE not in os.environ
     watch_parent()
     os.umask(PRIVATE)
     try:
@@ -34,13 +36,25 @@ def serve(
         return 2
     try:
         preflight.check_folder(settings.paths.data, "paths.data")
-        preflight.check_port(settings.server.host, settings.server.port)
-        check_certificate(ssl_keyfile, ssl_certfile)
-        run(settings, ssl_keyfile, ssl_certfile)
+        with list_api(settings) if is_alone else nullcontext():
+            preflight.check_port(settings.server.host, settings.server.port)
+            check_certificate(ssl_keyfile, ssl_certfile)
+            run(settings, ssl_keyfile, ssl_certfile)
     except ZhiwenError as error:
         Console(choose_language(settings.server.language)).fail(error)
         return 1
     return 0
+
+
+def list_api(settings: Settings) -> AbstractContextManager[None]:
+    """Return the claim of an API that no supervisor started, so that it is found and stopped.
+
+    Raises:
+        StartError: its folder cannot be written.
+    """
+    data = settings.paths.data
+    preflight.check_folder(pidfile.folder(data), "paths.data")
+    return instance.claim_own(pidfile.pid_file(data, "api"), "api")
 
 
 def check_certificate(keyfile: str | None, certfile: str | None) -> None:

@@ -1,11 +1,12 @@
-"""Stop the instance that serves the configured data directory: ``shutdown_all.sh`` runs it.
+"""Stop what serves the configured data directory: ``shutdown_all.sh`` runs it.
 
-Does not touch a process that the pid file does not list.
+Does not touch a process that no pid file lists.
 """
 
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,23 +15,33 @@ from configs.settings import SettingsError
 from server.language import choose_language
 from server.supervisor import instance, pidfile
 from server.supervisor.console import Console
+from server.supervisor.pidfile import Entry
 
-SUPERVISOR_STOPS_WITHIN_S = 12.0  # it promises 10
+STOPS_WITHIN_S = 12.0  # a supervisor promises 10
+PARTS = {  # what --serve names, as the beginning of the names of pid files
+    "controller": ("controller.",),
+    "model_worker": ("worker-",),
+    "openai_api_server": ("endpoint.",),
+    "all": ("controller.", "worker-", "endpoint."),
+}
 
 
-def shut_down(path: Path, console: Console) -> int:
-    """Stop the processes of a pid file and return the exit status: 1 if one is left."""
-    entries = instance.running(pidfile.read(path))
+def shut_down(paths: Sequence[Path], console: Console, *, is_whole: bool = True) -> int:
+    """Stop the processes of pid files and return the exit status: 1 if one is left.
+
+    ``is_whole``: with their supervisors; else these end when they have nothing left to run.
+    """
+    found = {path: instance.running(pidfile.read(path)) for path in paths}
+    entries = list(dict.fromkeys(entry for listed in found.values() for entry in listed))
+    if not is_whole:
+        entries = [entry for entry in entries if entry.name != pidfile.SUPERVISOR]
     if not entries:
-        console.say(f"Nothing is running ({path}).", f"没有正在运行的进程（{path}）。")
+        console.say("Nothing is running.", "没有正在运行的进程。")
         return 0
     names = ", ".join(f"{entry.name} {entry.pid}" for entry in entries)
     console.say(f"Stopping {names} …", f"正在停止 {names}……")
-    supervisors = [entry for entry in entries if entry.name == pidfile.SUPERVISOR]
-    for entry in supervisors or entries:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(entry.pid, signal.SIGTERM)
-    left = instance.kill(instance.wait(entries, SUPERVISOR_STOPS_WITHIN_S))
+    ask_to_stop(found, is_whole=is_whole)
+    left = instance.kill(instance.wait(entries, STOPS_WITHIN_S))
     if left:
         names = ", ".join(f"{entry.name} {entry.pid}" for entry in left)
         console.say(
@@ -38,21 +49,44 @@ def shut_down(path: Path, console: Console) -> int:
             f"仍在运行：{names}。请以启动它们的用户身份停止。",
         )
         return 1
-    path.unlink(missing_ok=True)
+    if is_whole:
+        for path in paths:
+            path.unlink(missing_ok=True)
     console.say("Stopped.", "已停止。")
     return 0
 
 
-def main() -> int:
-    """Stop what runs on ``paths.data``; return the exit status, 2 for wrong settings."""
+def ask_to_stop(found: Mapping[Path, Sequence[Entry]], *, is_whole: bool) -> None:
+    """Ask supervisors to stop, or to stop the services; a service without one is asked itself."""
+    asked: set[Entry] = set()  # a second signal would mean: do not wait
+    for path, entries in found.items():
+        supervisors = [entry for entry in entries if entry.name == pidfile.SUPERVISOR]
+        if supervisors and not is_whole:
+            pidfile.stop_mark(path).touch()
+        else:
+            asked.update(supervisors or entries)
+    for entry in asked:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(entry.pid, signal.SIGTERM)
+
+
+def stop(part: str | None = None) -> int:
+    """Stop everything on ``paths.data``, or a part of the serving chain; return the exit status.
+
+    It is 1 if a process is left, 2 for wrong settings. ``part``: a key of ``PARTS``.
+    """
     try:
         settings = load_settings()
     except SettingsError as error:
         Console(choose_language("auto")).write(str(error), is_error=True)
         return 2
     console = Console(choose_language(settings.server.language))
-    return shut_down(pidfile.pid_file(settings.paths.data), console)
+    paths = pidfile.pid_files(settings.paths.data)
+    if part is None:
+        return shut_down(paths, console)
+    chosen = [path for path in paths if path.name.startswith(PARTS[part])]
+    return shut_down(chosen, console, is_whole=False)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(stop())

@@ -2,6 +2,7 @@
 
 import re
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,18 @@ import httpx
 import psutil
 import yaml
 
-from server.network import EVERY_ADDRESS, base_url, is_loopback
+from configs import Settings
+from server.network import EVERY_ADDRESS, base_url, is_loopback, needs_key
 from server.supervisor.console import Console
+from server.supervisor.service import Service
 
 KNOWLEDGE_BASE = "samples"
+# service, what a person calls it, path
+PLACES = (
+    ("webui", "Open in a browser", "在浏览器中打开", ""),
+    ("api", "API", "接口文档", "/docs"),
+    ("endpoint", "Language models, OpenAI-style", "语言模型（OpenAI 风格）", "/v1"),
+)
 ANSWER_WITHIN_S = 120.0  # a language model on a CPU takes its time
 
 
@@ -148,12 +157,13 @@ def show(console: Console, question: str, answer: Answer) -> None:
         console.say(f"  Note: {answer.notice}", f"  注意：{answer.notice}")
 
 
-def show_urls(console: Console, host: str, port: int) -> None:
-    """Print where Zhiwen is reached, by whom, and how it is stopped."""
+def show_urls(console: Console, settings: Settings, services: Mapping[str, Service]) -> None:
+    """Print where the services are reached, the UI first, by whom, and how they are stopped."""
     console.say("\nZhiwen is ready.", "\n知问已就绪。")
-    for url in reachable_urls(host, port):
-        console.say(f"  API: {url}/docs", f"  接口文档：{url}/docs")
-    if not is_loopback(host):
+    for name, label_en, label_zh, path in PLACES:
+        for url in reachable_urls(services[name]) if name in services else ():
+            console.say(f"  {label_en}: {url}{path}", f"  {label_zh}：{url}{path}")
+    if needs_key(settings) and not services.keys().isdisjoint(("api", "webui")):
         console.say(
             "  Other machines need the API key: ZHIWEN_API_KEY, or the one that the log showed at "
             "the first start.\n  A new one: python init_database.py --new-key (while stopped).",
@@ -165,13 +175,13 @@ def show_urls(console: Console, host: str, port: int) -> None:
     )
 
 
-def reachable_urls(host: str, port: int) -> list[str]:
-    """Return the addresses of a bind, from this machine first."""
-    urls = [base_url(host, port)]
-    if host in EVERY_ADDRESS:
+def reachable_urls(service: Service) -> list[str]:
+    """Return the addresses of a service, from this machine first."""
+    urls = [service.url]
+    if service.host in EVERY_ADDRESS:
         for addresses in psutil.net_if_addrs().values():
             urls += [
-                base_url(item.address, port)
+                base_url(item.address, service.port)
                 for item in addresses
                 if item.family == socket.AF_INET and not is_loopback(item.address)
             ]

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,7 +19,9 @@ from server.supervisor import pidfile
 from tests.e2e.processes import (
     READY_WITHIN_S,
     Place,
+    Started,
     free_port,
+    is_port_free,
     is_ready,
     new_place,
     run,
@@ -46,17 +47,18 @@ def first_check(place: Place) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
+def everything(place: Place) -> Iterator[Started]:
+    with started(place, "-a") as start:
+        yield start
+
+
+@pytest.fixture
 def decoy() -> Iterator[subprocess.Popen[bytes]]:
     """A stranger whose command line looks like ours."""
     command = [sys.executable, "-c", "import time; time.sleep(600)", "server/api.py", "startup.py"]
     with subprocess.Popen(command) as process:
         yield process
         process.kill()
-
-
-def is_port_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_check_on_fresh_data_answers_with_a_source(
@@ -73,7 +75,7 @@ def test_a_second_check_answers_too(place: Place) -> None:
 
     assert second.returncode == 0, second.stdout + second.stderr
     assert "[api]" not in second.stdout
-    assert not place.pid_file.exists()
+    assert place.listed == []
 
 
 def test_the_messages_follow_the_locale(place: Place) -> None:
@@ -89,8 +91,9 @@ def test_a_signal_stops_everything(place: Place, number: signal.Signals) -> None
 
         assert start.process.wait(STOP_WITHIN_S) == 0
         assert start.left(0) == []
-        assert is_port_free(place.port)
-        assert not place.pid_file.exists()
+        assert [port for port in place.ports if not is_port_free(port)] == []
+        assert place.listed == []
+        assert place.rows == {}
 
 
 def test_a_service_that_does_not_react_is_killed_in_time(place: Place) -> None:
@@ -104,7 +107,7 @@ def test_a_service_that_does_not_react_is_killed_in_time(place: Place) -> None:
 
 
 def test_a_second_ctrl_c_does_not_wait(place: Place) -> None:
-    with started(place, "--all-api") as start:
+    with started(place, "--api") as start:
         os.kill(start.pid_of("api"), signal.SIGSTOP)
 
         start.send(signal.SIGINT)
@@ -121,11 +124,11 @@ def test_no_service_outlives_a_killed_supervisor(place: Place) -> None:
         start.process.wait()
 
         assert start.left(STOP_WITHIN_S) == []
-        assert is_port_free(place.port)
+        assert [port for port in place.ports if not is_port_free(port)] == []
 
 
 def test_a_start_right_after_a_kill_succeeds(place: Place) -> None:
-    with started(place, "-a") as start:
+    with started(place, "--api") as start:
         start.send(signal.SIGKILL)
         start.process.wait()
 
@@ -134,23 +137,23 @@ def test_a_start_right_after_a_kill_succeeds(place: Place) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_a_killed_api_comes_back(place: Place) -> None:
-    with started(place, "-a") as start:
-        first = start.pid_of("api")
+@pytest.mark.parametrize("name", ["controller", "endpoint", "api", "webui"])
+def test_a_killed_service_comes_back(everything: Started, name: str) -> None:
+    first = everything.pid_of(name)
 
-        os.kill(first, signal.SIGKILL)
+    os.kill(first, signal.SIGKILL)
 
-        wait_until(lambda: start.pid_of("api") not in (0, first), READY_WITHIN_S, "another api")
-        wait_until(lambda: is_ready(place), READY_WITHIN_S, "ready again")
-        assert "SIGKILL" in start.output.read_text("utf-8")
+    everything.wait_another(name, first)
+    assert f"{name} ended: SIGKILL" in everything.output.read_text("utf-8")
 
 
 def test_the_same_data_is_not_served_twice(place: Place) -> None:
-    with started(place, "-a") as start:
+    with started(place, "--api") as start:
         second = run_script(place, "startup.py", "-a", f"--port={free_port()}")
 
         assert second.returncode == 1
-        assert f"already running on {place.data} (process {start.process.pid})" in second.stderr
+        told = f"api is already running on {place.data} (process {start.process.pid})"
+        assert told in second.stderr
         assert is_ready(place)
 
 
@@ -173,8 +176,8 @@ def test_shutdown_leaves_a_process_alone_that_got_the_id_of_ours(
     place: Place, decoy: subprocess.Popen[bytes]
 ) -> None:
     stale = {"name": "api", "pid": decoy.pid, "create_time": psutil.Process().create_time() - 9}
-    place.pid_file.write_text(json.dumps([stale]), "utf-8")
-    assert pidfile.read(place.pid_file) != []
+    pidfile.pid_file(place.data, "api").write_text(json.dumps([stale]), "utf-8")
+    assert place.listed != []
 
     done = run(place, str(ROOT / "shutdown_all.sh"), LC_ALL="zh_CN.UTF-8", PYTHON=sys.executable)
 

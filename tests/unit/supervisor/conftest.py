@@ -5,10 +5,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from server.supervisor import pidfile
 from server.supervisor.console import Console
+from server.supervisor.register import Register
 from server.supervisor.service import Service
 from server.supervisor.supervisor import Supervisor
 
@@ -40,7 +43,7 @@ MakeSupervisor = Callable[..., Supervisor]
 
 @pytest.fixture
 def make_service(tmp_path: Path) -> MakeService:
-    def make(*flags: str, name: str = "api", required: bool = True) -> Service:
+    def make(*flags: str, name: str = "api", required: bool = True, **more: Any) -> Service:
         port = free_port()
         return Service(
             name=name,
@@ -51,10 +54,11 @@ def make_service(tmp_path: Path) -> MakeService:
                 f"--port={port}",
                 *flags,
             ),
-            environment={},
-            ready_url=f"http://127.0.0.1:{port}/readyz",
+            host="127.0.0.1",
+            port=port,
             log_file=tmp_path / f"{name}.log",
             required=required,
+            **more,
         )
 
     return make
@@ -64,13 +68,10 @@ def make_service(tmp_path: Path) -> MakeService:
 def make_supervisor(tmp_path: Path) -> Iterator[MakeSupervisor]:
     made: list[Supervisor] = []
 
-    def make(*services: Service, patience_s: float = 20.0, is_quiet: bool = False) -> Supervisor:
-        supervisor = Supervisor(
-            services,
-            Console("en", is_quiet=is_quiet),
-            tmp_path / "zhiwen.json",
-            patience_s=patience_s,
-        )
+    def make(*services: Service, is_quiet: bool = False) -> Supervisor:
+        pidfile.folder(tmp_path).mkdir(parents=True, exist_ok=True)
+        console = Console("en", is_quiet=is_quiet)
+        supervisor = Supervisor(services, console, Register(tmp_path, console, {}))
         made.append(supervisor)
         supervisor.start()
         return supervisor

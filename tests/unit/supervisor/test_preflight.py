@@ -68,3 +68,18 @@ def test_a_free_port_passes(host: str) -> None:
 def test_an_address_of_another_machine_is_told(host: str) -> None:
     with pytest.raises(StartError, match="--host"):
         preflight.check_port(host, free_port())
+
+
+def test_a_taken_port_is_told_with_the_setting_that_chose_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(StartError, match=r"Choose another with ui\.port in zhiwen\.yaml"):
+            preflight.check_port("127.0.0.1", port, setting="ui.port")
+
+
+def test_two_services_on_one_port_are_told() -> None:
+    ports = [(20001, "workers.controller_port"), (7861, "server.port"), (20001, "workers.port")]
+
+    with pytest.raises(StartError, match=r"controller_port and workers\.port both .* 20001"):
+        preflight.check_distinct(ports)

@@ -11,6 +11,7 @@ import pytest
 from server.supervisor import pidfile
 from server.supervisor import supervisor as supervisor_module
 from server.supervisor.child import Child
+from server.supervisor.register import states_file
 from tests.unit.supervisor.conftest import (
     MakeService,
     MakeSupervisor,
@@ -102,7 +103,7 @@ def test_the_others_go_on_without_a_service_that_is_not_required(
 def test_a_start_without_progress_is_given_up(
     make_service: MakeService, make_supervisor: MakeSupervisor, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    supervisor = make_supervisor(make_service("--ready-after=60", "--is-stuck"), patience_s=0.8)
+    supervisor = make_supervisor(make_service("--ready-after=60", "--is-stuck", patience_s=0.8))
 
     tick_until(supervisor, lambda: supervisor.is_hopeless)
 
@@ -123,7 +124,10 @@ def test_a_service_that_says_it_failed_is_not_waited_for(
 
 
 def test_a_service_that_dies_when_ready_is_started_again(
-    make_service: MakeService, make_supervisor: MakeSupervisor, capfd: pytest.CaptureFixture[str]
+    make_service: MakeService,
+    make_supervisor: MakeSupervisor,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     supervisor = make_supervisor(make_service())
     tick_until(supervisor, lambda: supervisor.is_settled)
@@ -136,7 +140,8 @@ def test_a_service_that_dies_when_ready_is_started_again(
     second = supervisor.children[0].process.pid
     assert second != first
     assert supervisor.failed == []
-    assert [entry.pid for entry in pidfile.read(supervisor.pid_file)] == [os.getpid(), second]
+    listed = pidfile.read(pidfile.pid_file(tmp_path, "api"))
+    assert [entry.pid for entry in listed] == [os.getpid(), second]
     assert "Restarting in 1 s" in capfd.readouterr().out
 
 
@@ -192,7 +197,7 @@ def test_deaths_of_long_ago_do_not_count(
 
 
 def test_stop_ends_services_and_what_they_started_and_the_pid_file(
-    make_service: MakeService, make_supervisor: MakeSupervisor
+    make_service: MakeService, make_supervisor: MakeSupervisor, tmp_path: Path
 ) -> None:
     service = make_service("--with-grandchild")
     supervisor = make_supervisor(service, make_service(name="ui"))
@@ -203,7 +208,56 @@ def test_stop_ends_services_and_what_they_started_and_the_pid_file(
 
     for pid in pids + pids_after("grandchild", service.log_file):
         wait_until(lambda pid=pid: is_gone(pid))
-    assert not supervisor.pid_file.exists()
+    assert pidfile.pid_files(tmp_path) == []
+    assert not states_file(tmp_path).exists()
+
+
+def test_all_is_settled_before_a_service_that_nobody_waits_for(
+    make_service: MakeService, make_supervisor: MakeSupervisor
+) -> None:
+    slow = make_service("--ready-after=60", name="worker m", required=False, is_awaited=False)
+    supervisor = make_supervisor(make_service(), slow)
+
+    tick_until(supervisor, lambda: supervisor.is_settled)
+
+    assert [child.state for child in supervisor.children] == ["ready", "starting"]
+
+
+def test_a_failure_that_nobody_waits_for_does_not_count(
+    make_service: MakeService, make_supervisor: MakeSupervisor
+) -> None:
+    worker = make_service("--dies-after=0", name="worker m", required=False, is_awaited=False)
+    supervisor = make_supervisor(make_service(), worker)
+
+    tick_until(supervisor, lambda: supervisor.children[1].state == "failed")
+
+    assert supervisor.failed == []
+    assert not supervisor.is_hopeless
+
+
+def test_a_service_that_is_to_stop_is_not_started_again(
+    make_service: MakeService, make_supervisor: MakeSupervisor, tmp_path: Path
+) -> None:
+    supervisor = make_supervisor(make_service(), make_service(name="worker m"))
+    tick_until(supervisor, lambda: supervisor.is_settled)
+    worker = pidfile.pid_file(tmp_path, "worker m")
+
+    pidfile.stop_mark(worker).touch()
+    tick_until(supervisor, lambda: not worker.exists())
+
+    assert [child.name for child in supervisor.children] == ["api"]
+    assert not pidfile.stop_mark(worker).exists()
+
+
+def test_all_is_over_when_everything_was_stopped_on_request(
+    make_service: MakeService, make_supervisor: MakeSupervisor, tmp_path: Path
+) -> None:
+    supervisor = make_supervisor(make_service())
+    tick_until(supervisor, lambda: supervisor.is_settled)
+
+    pidfile.stop_mark(pidfile.pid_file(tmp_path, "api")).touch()
+
+    tick_until(supervisor, lambda: supervisor.is_over)
 
 
 def test_stop_kills_a_service_that_ignores_sigterm(

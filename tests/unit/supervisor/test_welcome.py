@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from configs import Settings
 from server.supervisor.console import Console
-from server.supervisor.welcome import NoAnswer, featured_questions, greet
+from server.supervisor.flags import Flags, make_parser
+from server.supervisor.plan import plan_services
+from server.supervisor.welcome import NoAnswer, featured_questions, greet, show_urls
+from tests.conftest import make_settings
 
 QUESTIONS = """
 featured: [q2, q1, q3]
@@ -141,3 +146,40 @@ def test_a_damaged_list_of_questions_is_told(tmp_path: Path, content: str) -> No
 def test_a_missing_list_of_questions_is_told(tmp_path: Path) -> None:
     with pytest.raises(NoAnswer, match=r"questions\.yaml"):
         featured_questions(tmp_path)
+
+
+def show(settings: Settings, line: str) -> None:
+    flags = make_parser().parse_args(line.split(), namespace=Flags())
+    services = plan_services(settings, flags, Console("en"), token="t")
+    show_urls(Console("en"), settings, {service.name: service for service in services})
+
+
+def test_the_first_address_is_that_of_the_ui(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(settings, "-a")
+
+    urls = re.findall(r"http://\S+", capsys.readouterr().out)
+    ports = (settings.ui.port, settings.server.port, settings.workers.endpoint_port)
+    paths = ("", "/docs", "/v1")
+    expected = [f"http://127.0.0.1:{at}{path}" for at, path in zip(ports, paths, strict=True)]
+    assert urls == expected
+
+
+def test_only_what_runs_is_shown(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    show(settings, "-o")
+
+    url = f"http://127.0.0.1:{settings.workers.endpoint_port}/v1"
+    assert re.findall(r"http://\S+", capsys.readouterr().out) == [url]
+
+
+@pytest.mark.parametrize(
+    ("host", "line", "is_told"),
+    [("0.0.0.0", "--api", True), ("127.0.0.1", "--api", False), ("0.0.0.0", "-o", False)],
+)
+def test_who_needs_the_key_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], host: str, line: str, is_told: bool
+) -> None:
+    show(make_settings(tmp_path, server={"host": host}), line)
+
+    assert ("need the API key" in capsys.readouterr().out) is is_told
