@@ -1,0 +1,122 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from configs import ROOT
+from tests.unit.webui_pages.conftest import KEY
+from webui_pages import session
+from webui_pages.client import ApiClient
+
+SCRIPT = ROOT / "webui_pages" / "script.py"
+QUESTION = "How often is the rear air filter replaced?"
+
+
+@pytest.fixture
+def app(api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    yield open_app(api, monkeypatch)
+    session.settings.cache_clear()
+
+
+def open_app(url: str, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """Return the UI over an API, not drawn yet."""
+    monkeypatch.setenv("ZHIWEN_UI__API_URL", url)
+    monkeypatch.setenv("ZHIWEN_KB__DEFAULT", "docs")
+    session.settings.cache_clear()
+    return AppTest.from_file(SCRIPT, default_timeout=60)
+
+
+def ask(app: AppTest, question: str) -> AppTest:
+    app.chat_input[0].set_value(question).run()
+    assert not app.exception
+    return app
+
+
+def html_of(app: AppTest) -> str:
+    return "".join(element.proto.body for element in app.get("html"))
+
+
+def button(app: AppTest, label: str) -> Any:
+    return next(found for found in app.button if found.label == label)
+
+
+def test_an_empty_chat_greets(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["What would you like to know?"]
+
+
+def test_an_answer_cites_its_source(app: AppTest) -> None:
+    ask(app.run(), QUESTION)
+    assert "replaced every six months. <a href=" in html_of(app).replace("  ", " ")
+    assert any("manual\\.md" in line.value for line in app.markdown)
+
+
+def test_nothing_in_a_quoted_document_takes_effect(app: AppTest) -> None:
+    ask(app.run(), "What is the zebra password?")
+    answer = html_of(app)
+    assert "&lt;script&gt;window.__pwn=1&lt;/script&gt; ![x](http://evil.example/x.png)" in answer
+    assert "<script>" not in answer
+    assert not any("evil.example" in line.value for line in app.markdown)
+
+
+def test_a_refusal_is_no_error(app: AppTest) -> None:
+    ask(app.run(), "Wer gewann 1954 die Weltmeisterschaft?")
+    assert not app.error
+    assert any("Nothing found" in line.value for line in app.markdown)
+
+
+def test_the_address_brings_a_conversation_back(app: AppTest, api: str) -> None:
+    ask(app.run(), QUESTION)
+    conversation_id = str(app.query_params["c"])
+    again = AppTest.from_file(SCRIPT, default_timeout=60)
+    again.query_params["c"] = conversation_id
+    again.run()
+    assert [message.name for message in again.chat_message] == ["user", "assistant"]
+    assert ApiClient(api).conversation(conversation_id).title == QUESTION
+
+
+def test_a_conversation_that_is_gone_opens_a_new_one(app: AppTest) -> None:
+    app.query_params["c"] = "0" * 32
+    app.run()
+    assert not app.exception
+    assert app.warning
+    assert not app.query_params.get("c")
+
+
+def test_a_new_chat_is_empty(app: AppTest) -> None:
+    ask(app.run(), QUESTION)
+    button(app, "New chat").click().run()
+    assert not app.chat_message
+
+
+def test_a_question_that_fails_can_be_asked_again(app: AppTest) -> None:
+    ask(app.run(), "?")
+    assert "empty" in app.error[0].value
+    assert button(app, "Ask again")
+
+
+def test_an_api_that_is_away_is_told_with_a_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_app("http://127.0.0.1:9", monkeypatch).run()
+    session.settings.cache_clear()
+    assert "does not answer" in app.error[0].value
+    assert button(app, "Try again")
+
+
+def test_the_language_changes_everything_and_stays_in_the_address(app: AppTest) -> None:
+    app.run()
+    app.button_group[0].set_value("zh").run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["想了解什么？"]
+    assert app.query_params["lang"] == "zh"
+
+
+def test_a_key_that_is_missing_leads_to_the_login(
+    locked_api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_app(locked_api, monkeypatch).run()
+    session.settings.cache_clear()
+    assert "key" in app.error[0].value
+    assert 'href="/login"' in html_of(app)
+    assert KEY not in html_of(app)

@@ -1,0 +1,62 @@
+import pytest
+
+from webui_pages.markup import mark, no_citations, plain, quoted, written
+
+
+def cite(number: int) -> str | None:
+    return f"#source-m-{number}" if number < 3 else None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a*b_c", r"a\*b\_c"),
+        ("![x](y)", r"\!\[x\]\(y\)"),
+        (":red[x] $5$", r"\:red\[x\] \$5\$"),
+        ("two\n lines ", "two lines"),
+        ("# 知识库", r"\# 知识库"),
+    ],
+)
+def test_plain_text_has_no_markdown_left(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize("text", ["http://evil.example", "WWW.evil.example", "a@evil.example"])
+def test_plain_text_breaks_what_markdown_would_make_a_link(text: str) -> None:
+    assert "\u2060" in plain(text)
+
+
+def test_a_quotation_is_escaped_but_for_its_citations() -> None:
+    html = quoted("<b>x</b> [1] [7] [x](y)", cite)
+    assert html == '&lt;b&gt;x&lt;/b&gt; <a href="#source-m-1">1</a> [7] [x](y)'
+
+
+def test_a_model_may_format_and_cite_but_show_no_images() -> None:
+    assert written("**a** ![x](y) [1][2] [9]", cite) == (
+        r"**a** !\[x](y) [1](#source-m-1)[2](#source-m-2) [9]"
+    )
+
+
+@pytest.mark.parametrize("code", ["```\n![x](y) [1] $5\n```", "`![x](y) [1] $5`"])
+def test_code_of_a_model_stays_as_it_is(code: str) -> None:
+    assert written(code, cite) == code
+
+
+def test_prices_are_no_formulas() -> None:
+    assert written("$5 to $6", no_citations) == r"\$5 to \$6"
+
+
+def test_a_link_whose_text_is_a_number_is_no_citation() -> None:
+    assert written("[1](http://x)", cite) == "[1](http://x)"
+
+
+def test_marks_escape_the_text_and_let_later_classes_win() -> None:
+    html = mark("<a>bcdef", (0, 7), {"passage": [(1, 6)], "quote": [(3, 5)]})
+    assert html == (
+        '&lt;<mark class="passage">a&gt;</mark><mark class="quote">bc</mark>'
+        '<mark class="passage">d</mark>e'
+    )
+
+
+def test_marks_are_cut_at_the_window() -> None:
+    assert mark("abcdef", (2, 4), {"passage": [(0, 3)]}) == '<mark class="passage">c</mark>d'

@@ -1,0 +1,225 @@
+from collections.abc import Iterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit import config
+
+from configs import load_settings
+from tests.unit.webui_pages.conftest import KEY, MANUAL
+from webui_pages import login
+from webui_pages.cookie import NAME
+from webui_pages.site import Site
+
+PAGE = {"Accept": "text/html", "Accept-Language": "en"}
+
+
+async def page(_: Request) -> Response:
+    return PlainTextResponse("the page")
+
+
+async def talk(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text("hello")
+    await websocket.close()
+
+
+def browse(api_url: str, host: str = "localhost") -> TestClient:
+    """Return a browser before a site whose pages stand for those of Streamlit."""
+    site = Site(load_settings(ui={"api_url": api_url}))
+    routes = [*site.routes, Route("/", page), WebSocketRoute("/_stcore/stream", talk)]
+    app = Starlette(routes=routes, middleware=site.middleware, lifespan=site.lifespan)
+    return TestClient(app, base_url=f"http://{host}", follow_redirects=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login, "WRONG_KEY_DELAY_S", 0)
+
+
+@pytest.fixture
+def browser(api: str) -> Iterator[TestClient]:
+    with browse(api) as opened:
+        yield opened
+
+
+@pytest.fixture
+def stranger(locked_api: str) -> Iterator[TestClient]:
+    with browse(locked_api) as opened:
+        yield opened
+
+
+@pytest.fixture
+def member(stranger: TestClient) -> TestClient:
+    stranger.post("/login", data={"key": KEY})
+    return stranger
+
+
+def test_without_a_key_the_page_is_open_on_this_machine(browser: TestClient) -> None:
+    assert browser.get("/", headers=PAGE).text == "the page"
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/login", "/files/docs/manual.md?view=1"])
+def test_every_answer_carries_the_headers(browser: TestClient, path: str) -> None:
+    headers = browser.get(path, headers=PAGE).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "default-src" in headers["content-security-policy"]
+
+
+def test_the_policy_lets_nothing_in_from_elsewhere(browser: TestClient) -> None:
+    policy = browser.get("/", headers=PAGE).headers["content-security-policy"]
+    assert "unsafe-eval" not in policy
+    assert "script-src 'self' blob: 'sha256-" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "http" not in policy
+
+
+def test_a_foreign_host_name_is_refused(api: str) -> None:
+    with browse(api, host="evil.example") as browser:
+        answer = browser.get("/", headers=PAGE)
+    assert answer.status_code == 403
+    assert "allowed_hosts" in answer.text
+
+
+def test_a_ui_for_everybody_over_an_open_api_refuses_to_serve(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui_pages.gate.bound_address", lambda: "0.0.0.0")
+    answer = browser.get("/", headers=PAGE)
+    assert answer.status_code == 403
+    assert "--listen" in answer.text
+
+
+def test_streamlit_listens_on_this_machine_by_default() -> None:
+    assert config.get_option("server.address") == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("browser.gatherUsageStats", False),
+        ("server.enableAgentApi", False),
+        ("server.fileWatcherType", "none"),
+        ("client.showErrorDetails", "none"),
+        ("server.headless", True),
+    ],
+)
+def test_streamlit_is_set_up_safely(option: str, value: object) -> None:
+    assert config.get_option(option) == value
+
+
+def test_a_page_leads_a_stranger_to_the_login_and_back(stranger: TestClient) -> None:
+    answer = stranger.get("/chat?c=1", headers=PAGE)
+    assert answer.headers["location"] == "/login?next=/chat%3Fc%3D1"
+    assert 'value="/chat?c=1"' in stranger.get(answer.headers["location"], headers=PAGE).text
+
+
+@pytest.mark.parametrize("path", ["/static/x.js", "/media/x", "/files/docs/manual.md"])
+def test_a_stranger_gets_no_data(stranger: TestClient, path: str) -> None:
+    assert stranger.get(path).status_code == 401
+
+
+def test_a_stranger_gets_no_websocket(stranger: TestClient) -> None:
+    with pytest.raises(WebSocketDisconnect), stranger.websocket_connect("/_stcore/stream"):
+        pass
+
+
+def test_the_key_opens_everything(member: TestClient) -> None:
+    assert member.get("/").text == "the page"
+    cookie = {"Cookie": f"{NAME}={member.cookies[NAME]}"}
+    with member.websocket_connect("/_stcore/stream", headers=cookie) as websocket:
+        assert websocket.receive_text() == "hello"
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(stranger: TestClient) -> None:
+    cookie = stranger.post("/login", data={"key": KEY}).headers["set-cookie"]
+    assert cookie.startswith(f"{NAME}=")
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+
+
+@pytest.mark.parametrize("key", ["wrong", "", "密钥", "x" * 500])
+def test_a_wrong_key_is_told_and_keeps_the_door_closed(stranger: TestClient, key: str) -> None:
+    answer = stranger.post("/login", data={"key": key}, headers=PAGE)
+    assert answer.status_code == 401
+    assert "not valid" in answer.text
+    assert stranger.get("/").status_code == 401
+
+
+def test_the_link_of_the_log_logs_in_and_hides_the_key(stranger: TestClient) -> None:
+    answer = stranger.get("/login", params={"key": KEY}, headers=PAGE)
+    assert "url=/" in answer.text
+    assert KEY not in answer.text
+    assert stranger.get("/").text == "the page"
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "/\\evil.example", "http://evil.example", ""])
+def test_the_login_leads_nowhere_else(stranger: TestClient, target: str) -> None:
+    answer = stranger.post("/login", data={"key": KEY, "next": target})
+    assert 'content="0; url=/"' in answer.text
+
+
+def test_a_huge_form_is_refused(stranger: TestClient) -> None:
+    assert stranger.post("/login", content=b"key=" + b"x" * 10_000).status_code == 413
+
+
+def test_logging_out_closes_the_door(member: TestClient) -> None:
+    assert member.get("/logout").headers["location"] == "/login"
+    assert member.get("/").status_code == 401
+
+
+def test_the_login_of_an_open_ui_leads_in(browser: TestClient) -> None:
+    assert browser.get("/login", headers=PAGE).headers["location"] == "/"
+
+
+def test_while_the_api_is_away_a_page_says_so_and_looks_again() -> None:
+    with browse("http://127.0.0.1:9") as browser:
+        answer = browser.get("/", headers=PAGE | {"Accept-Language": "zh-CN"})
+    assert answer.status_code == 503
+    assert "正在等待 API" in answer.text
+    assert 'http-equiv="refresh"' in answer.text
+
+
+def test_while_the_api_is_away_nothing_else_is_served() -> None:
+    with browse("http://127.0.0.1:9") as browser:
+        assert browser.get("/static/x.js").status_code == 503
+        assert browser.get("/readyz").json()["ready"] is False
+        assert browser.get("/healthz").json() == {"status": "alive"}
+
+
+def test_the_ui_is_ready_when_the_api_is(browser: TestClient) -> None:
+    assert browser.get("/readyz").status_code == 200
+
+
+def test_a_download_comes_whole_under_its_name(member: TestClient) -> None:
+    answer = member.get("/files/docs/manual.md")
+    assert answer.text == MANUAL
+    assert "manual.md" in answer.headers["content-disposition"]
+    assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_part_of_a_download_can_be_asked_for(member: TestClient) -> None:
+    answer = member.get("/files/docs/manual.md", headers={"Range": "bytes=2-7"})
+    assert (answer.status_code, answer.text) == (206, "Manual")
+
+
+def test_a_preview_can_run_nothing(member: TestClient) -> None:
+    answer = member.get("/files/docs/trap%20%3Cb%3E.txt?view=1")
+    assert answer.headers["content-disposition"].startswith("inline")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_a_file_that_is_not_there_is_told_to_a_person(member: TestClient) -> None:
+    answer = member.get("/files/docs/nowhere.md", headers=PAGE)
+    assert answer.status_code == 404
+    assert "cannot be downloaded" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/files/docs/..%2F..%2Fstatus", "/files/..%2Fstatus%3F/x"])
+def test_a_download_reaches_no_other_route(member: TestClient, path: str) -> None:
+    assert member.get(path).status_code in (403, 404, 422)

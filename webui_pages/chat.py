@@ -1,0 +1,235 @@
+"""The chat page: ask a knowledge base, read the answer with its sources.
+
+Knows in which order things happen; what each looks like is in the files beside.
+"""
+
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+
+from server.schemas.native import (
+    ChatRequest,
+    ConversationWithMessages,
+    KnowledgeBase,
+    Message,
+    ServedModel,
+    Source,
+)
+from webui_pages.asking import Asking, Delta, Final, Found
+from webui_pages.catalogue import text
+from webui_pages.chat_clicks import listen
+from webui_pages.chat_conversations import draw_head, draw_list, find_open, open_conversation
+from webui_pages.chat_message import draw_message, draw_question, draw_words
+from webui_pages.chat_source import open_source
+from webui_pages.chat_welcome import SUGGESTED, draw_welcome
+from webui_pages.client import ApiClient, ApiError
+from webui_pages.icon import ICON
+from webui_pages.markup import no_citations, plain
+from webui_pages.session import api, settings
+
+DRAW_EVERY_S = 0.06  # each time the whole text is sent; more often costs and is not seen
+AGAIN = "chat_again"
+ASKING = "chat_asking"
+FAILED = "chat_failed"
+STORED_WITHIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whom to ask."""
+
+    base: KnowledgeBase | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A question without an answer, so far or for good."""
+
+    conversation_id: str
+    question: str
+    message: str = ""  # what went wrong
+    stored: int = 0  # messages that the conversation had before it
+
+
+def show() -> None:
+    """Draw the page."""
+    client = api()
+    current = find_open(client)
+    if current:
+        current = await_stopped(client, current)
+    follow_clicks(client, current.items if current else [])
+    draw_list(client, current)
+    if current:
+        draw_head(client, current)
+    scope = choose_scope(client.knowledge_bases(), client.models(), current)
+    typed = st.chat_input(
+        text("chat.placeholder"),
+        submit_mode="stop",
+        max_chars=settings().chat.max_question_chars,
+        disabled=scope.base is None,
+    )
+    question = typed or st.session_state.pop(SUGGESTED, "") or st.session_state.pop(AGAIN, "")
+    if current:
+        draw_messages(current)
+    elif not question:
+        draw_welcome(scope.base)
+    if question:
+        ask(client, current, scope, question)
+    elif current:
+        draw_failure(current)
+
+
+def choose_scope(
+    bases: list[KnowledgeBase],
+    models: list[ServedModel],
+    current: ConversationWithMessages | None,
+) -> Scope:
+    """Let the person choose the knowledge base and the model."""
+    of = current.id if current else "new"
+    with st.container(horizontal=True, vertical_alignment="center", key="chat_scope"):
+        base = choose_base(bases, current, key=f"chat_base_{of}")
+        if not models:
+            st.caption(f":material/format_quote: {text('chat.no_model')}", width="stretch")
+            return Scope(base, None)
+        names = [model.id for model in models]
+        default = next((n for n, model in enumerate(models) if model.is_default), 0)
+        name = st.selectbox(
+            text("chat.model"),
+            names,
+            index=default,
+            key=f"chat_model_{of}",
+            label_visibility="collapsed",
+        )
+    return Scope(base, name)
+
+
+def choose_base(
+    bases: list[KnowledgeBase], current: ConversationWithMessages | None, *, key: str
+) -> KnowledgeBase | None:
+    """Let the person choose a knowledge base: at first the conversation's, or the default."""
+    by_name = {base.name: base for base in bases}
+    names = list(by_name)
+    wanted = current.knowledge_base if current else settings().kb.default
+    name = st.selectbox(
+        text("chat.knowledge_base"),
+        names,
+        index=names.index(wanted) if wanted in by_name else 0,
+        key=key,
+        label_visibility="collapsed",
+        placeholder=text("chat.no_base_yet"),
+    )
+    return by_name[name] if name else None
+
+
+def draw_messages(current: ConversationWithMessages) -> None:
+    """Draw the conversation so far."""
+    for message in current.items:
+        draw_message(message)
+
+
+def follow_clicks(client: ApiClient, items: list[Message]) -> None:
+    """Open the source whose citation was clicked."""
+    clicked = listen({message.message_id: message.answer for message in items})
+    sources: dict[tuple[str, int], Source] = {
+        (message.message_id, source.number): source
+        for message in items
+        for source in message.sources
+    }
+    if clicked in sources:
+        open_source(client, sources[clicked])
+
+
+def ask(
+    client: ApiClient, current: ConversationWithMessages | None, scope: Scope, question: str
+) -> None:
+    """Ask, show the answer as it comes, then draw all of it anew from what was stored."""
+    base = scope.base.name if scope.base else None
+    st.session_state.pop(FAILED, None)
+    draw_question(question)
+    conversation_id = current.id if current else client.create_conversation(base).id
+    open_conversation(conversation_id)
+    stored = len(current.items) if current else 0
+    st.session_state[ASKING] = Unanswered(conversation_id, question, stored=stored)
+    request = ChatRequest(
+        question=question,
+        knowledge_base=base,
+        conversation_id=conversation_id,
+        model=scope.model,
+    )
+    try:
+        with client.ask(request) as events:
+            draw_answer(events, is_markdown=scope.model is not None)
+    except ApiError as error:
+        st.session_state[FAILED] = Unanswered(conversation_id, question, error.message)
+    del st.session_state[ASKING]
+    st.rerun()
+
+
+def await_stopped(client: ApiClient, current: ConversationWithMessages) -> ConversationWithMessages:
+    """Return the conversation with the answer that the person stopped a moment ago.
+
+    The API stores it when it notices that nobody listens any more.
+    """
+    asked: Unanswered | None = st.session_state.pop(ASKING, None)
+    if asked is None or asked.conversation_id != current.id:
+        return current
+    deadline = time.monotonic() + STORED_WITHIN_S
+    while len(current.items) <= asked.stored and time.monotonic() < deadline:
+        time.sleep(0.1)
+        current = client.conversation(current.id)
+    if len(current.items) <= asked.stored:
+        message = text("chat.stopped")
+        st.session_state[FAILED] = Unanswered(current.id, asked.question, message)
+    return current
+
+
+def draw_answer(events: Asking, *, is_markdown: bool) -> None:
+    """Draw an answer while it comes; its citations open when it is complete."""
+    written, drawn_at = "", 0.0
+    doing = text("chat.searching")
+    with st.chat_message("assistant", avatar=str(ICON)):
+        place = st.empty()
+        for event in events:
+            if isinstance(event, Found):
+                doing = text("chat.reading", count=len(event.sources))
+            elif isinstance(event, Delta):
+                written += event.text
+            elif isinstance(event, Final):
+                return
+            if not written:
+                place.caption(f":material/hourglass_top: {doing}")
+            elif event is None or time.monotonic() - drawn_at > DRAW_EVERY_S:
+                with place:
+                    draw_words(written, no_citations, is_markdown=is_markdown)
+                drawn_at = time.monotonic()
+
+
+def draw_failure(current: ConversationWithMessages) -> None:
+    """Say why the last question has no answer, or only half of one, and offer to ask again."""
+    last = current.items[-1] if current.items else None
+    failed: Unanswered | None = st.session_state.get(FAILED)
+    if failed and failed.conversation_id == current.id:
+        if not (last and last.stopped and last.question == failed.question):
+            draw_question(failed.question)
+        st.error(plain(failed.message), icon=":material/error:")
+        draw_again(failed.question)
+    elif last and last.stopped:
+        draw_again(last.question)
+
+
+def draw_again(question: str) -> None:
+    """Offer to ask a question again."""
+    st.button(
+        text("chat.again"),
+        icon=":material/refresh:",
+        key="chat_again_button",
+        on_click=ask_again,
+        args=(question,),
+    )
+
+
+def ask_again(question: str) -> None:
+    """Ask a question again in the next run."""
+    st.session_state[AGAIN] = question

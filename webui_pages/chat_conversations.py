@@ -1,0 +1,115 @@
+"""The conversations in the side bar, and which of them is open. Knows no messages."""
+
+import streamlit as st
+
+from server.schemas.native import Conversation, ConversationWithMessages
+from webui_pages.catalogue import text
+from webui_pages.client import ApiClient, ApiError
+from webui_pages.markup import plain
+from webui_pages.session import show_error
+
+OPEN = "c"  # in the address, so that a reload and a link open the conversation again
+REMEMBERED = "chat_open"  # in the session, for the way back from another page
+
+
+def find_open(client: ApiClient) -> ConversationWithMessages | None:
+    """Return the conversation that is open, None for a new one."""
+    wanted = st.query_params.get(OPEN) or st.session_state.get(REMEMBERED)
+    if not wanted:
+        return None
+    try:
+        found = client.conversation(wanted)
+    except ApiError as error:
+        if error.status not in (404, 422):
+            raise
+        st.warning(plain(error.message), icon=":material/info:")
+        open_conversation(None)
+        return None
+    open_conversation(found.id)
+    return found
+
+
+def open_conversation(conversation_id: str | None) -> None:
+    """Open a conversation, or a new one."""
+    st.session_state[REMEMBERED] = conversation_id
+    if conversation_id:
+        st.query_params[OPEN] = conversation_id
+    else:
+        st.query_params.pop(OPEN, None)
+
+
+def draw_list(client: ApiClient, current: Conversation | None) -> None:
+    """Draw the conversations in the side bar."""
+    with st.sidebar.container(key="chat_list"):
+        st.button(
+            text("chat.new"),
+            icon=":material/edit_square:",
+            width="stretch",
+            on_click=open_conversation,
+            args=(None,),
+        )
+        for conversation in client.conversations():
+            is_open = current is not None and conversation.id == current.id
+            st.button(
+                plain(conversation.title) or text("chat.untitled"),
+                key=f"chat_open_{conversation.id}",
+                type="secondary" if is_open else "tertiary",
+                width="stretch",
+                wrap=False,
+                on_click=open_conversation,
+                args=(conversation.id,),
+            )
+
+
+def draw_head(client: ApiClient, current: Conversation) -> None:
+    """Draw the title of the conversation, and what can be done with it."""
+    with st.container(horizontal=True, vertical_alignment="center", key="chat_head"):
+        st.subheader(plain(current.title) or text("chat.untitled"), anchor=False)
+        if st.button(
+            "", icon=":material/edit:", type="tertiary", help=text("chat.rename"), key="chat_rename"
+        ):
+            open_rename(client, current)
+        if st.button(
+            "",
+            icon=":material/delete:",
+            type="tertiary",
+            help=text("chat.delete"),
+            key="chat_delete",
+        ):
+            open_delete(client, current)
+
+
+def open_rename(client: ApiClient, current: Conversation) -> None:
+    """Ask for another title."""
+
+    @st.dialog(text("chat.rename"), icon=":material/edit:")
+    def ask() -> None:
+        title = st.text_input(text("chat.title"), current.title, max_chars=200)
+        if st.button(text("chat.save"), type="primary", disabled=not title.strip()):
+            try:
+                client.rename_conversation(current.id, title.strip())
+            except ApiError as error:
+                show_error(error)
+                return
+            st.rerun()
+
+    ask()
+
+
+def open_delete(client: ApiClient, current: Conversation) -> None:
+    """Ask whether the conversation may go."""
+
+    @st.dialog(text("chat.delete"), icon=":material/delete:")
+    def ask() -> None:
+        title = plain(current.title) or text("chat.untitled")
+        st.markdown(text("chat.delete_question", title=title, messages=current.messages))
+        if st.button(text("chat.delete_sure"), type="primary", key="chat_delete_sure"):
+            try:
+                client.delete_conversation(current.id)
+            except ApiError as error:
+                show_error(error)
+                return
+            open_conversation(None)
+            st.rerun()
+
+    ask()

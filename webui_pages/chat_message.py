@@ -1,0 +1,92 @@
+"""A question with its answer, as they stand in the chat. Knows no conversation."""
+
+import re
+
+import streamlit as st
+
+from server.schemas.native import ChatAnswer, Message, Source
+from webui_pages.catalogue import text
+from webui_pages.chat_clicks import COPY, source_link
+from webui_pages.chat_trace import draw_trace
+from webui_pages.icon import ICON
+from webui_pages.markup import Cite, plain, quoted, written
+
+CITED = re.compile(r"\[(\d{1,3})\]")
+
+
+def draw_question(question: str) -> None:
+    """Show what the person asked."""
+    with st.chat_message("user", avatar=":material/person:"):
+        st.text(question)
+
+
+def draw_message(message: Message) -> None:
+    """Show a question and all that belongs to its answer."""
+    draw_question(message.question)
+    with st.chat_message("assistant", avatar=str(ICON)):
+        draw_notices(message)
+        with st.container(key=f"chat_answer_{message.message_id}"):
+            draw_text(message)
+        if message.stopped:
+            st.caption(f":material/stop_circle: {text('chat.stopped')}")
+        draw_sources(message)
+        st.caption(describe(message))
+        draw_trace(message)
+
+
+def draw_notices(message: ChatAnswer) -> None:
+    """Say what is particular about an answer, before it."""
+    if message.mode == "refusal":
+        st.markdown(f":gray-badge[:material/search_off: {text('chat.nothing_found')}]")
+    if message.notice:
+        st.info(plain(message.notice), icon=":material/info:")
+
+
+def draw_text(message: ChatAnswer) -> None:
+    """Show the words of an answer; only a model's are Markdown."""
+    known = {source.number for source in message.sources}
+
+    def cite(number: int) -> str | None:
+        return source_link(message.message_id, number) if number in known else None
+
+    draw_words(message.answer, cite, is_markdown=message.mode == "llm")
+
+
+def draw_words(words: str, cite: Cite, *, is_markdown: bool) -> None:
+    """Show words with their citations, as a model wrote them or as they stand in documents."""
+    if is_markdown:
+        st.markdown(written(words, cite))
+    else:
+        st.html(f'<div class="zw-answer">{quoted(words, cite)}</div>')
+
+
+def draw_sources(message: ChatAnswer) -> None:
+    """List the sources that the answer cites, or all when it cites none."""
+    cited = {int(number) for number in CITED.findall(message.answer)}
+    sources = [source for source in message.sources if source.number in cited]
+    lines = [describe_source(message.message_id, source) for source in sources or message.sources]
+    if lines:
+        with st.container(key=f"chat_sources_{message.message_id}"):
+            st.markdown("  \n".join(lines))
+
+
+def describe_source(message_id: str, source: Source) -> str:
+    """Return a line of the list of sources."""
+    place = [plain(source.file_name)]
+    if source.page is not None:
+        place.append(text("chat.page", page=source.page))
+    if source.headings:
+        place.append(plain(source.headings[-1]))
+    link = source_link(message_id, source.number)
+    return f"[{source.number}]({link}) [{' · '.join(place)}]({link})"
+
+
+def describe(message: ChatAnswer) -> str:
+    """Return who wrote the answer, and the link that copies it, as Markdown."""
+    who = {
+        "llm": text("chat.by_model", model=plain(message.model or "")),
+        "extractive": text("chat.by_quotation"),
+        "refusal": text("chat.by_nobody"),
+    }[message.mode]
+    copy = f"[:material/content_copy: {text('chat.copy')}]({COPY}{message.message_id})"
+    return f"{who} · {copy}"

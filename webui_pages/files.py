@@ -1,0 +1,79 @@
+"""Downloads and previews through the port of the UI. Knows the API's routes, not its files."""
+
+from collections.abc import Mapping
+
+import httpx
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from webui_pages.client import file_path
+from webui_pages.cookie import read_key
+from webui_pages.plain import language_of, message_page
+from webui_pages.upstream import Upstream
+
+REQUEST_HEADERS = ("range", "if-range", "if-none-match", "if-modified-since")
+ANSWER_HEADERS = (
+    "content-type",
+    "content-length",
+    "content-disposition",
+    "content-range",
+    "content-security-policy",
+    "accept-ranges",
+    "etag",
+    "last-modified",
+)
+
+
+class Files:
+    """The route of downloads."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes."""
+        return [Route("/files/{knowledge_base}/{name:path}", self.send, methods=["GET"])]
+
+    async def send(self, request: Request) -> Response:
+        """Pass on the bytes of a file as they come."""
+        path = file_path(request.path_params["knowledge_base"], request.path_params["name"])
+        preview = {"preview": "true"} if request.query_params.get("view") else {}
+        http = self._upstream.http
+        wanted = http.build_request(
+            "GET", f"{path}/content", params=preview, headers=passed_on(request)
+        )
+        try:
+            answer = await http.send(wanted, stream=True)
+        except httpx.HTTPError:
+            return message_page(language_of(request), "shell.api_not_ready", status=503)
+        if answer.status_code >= 400:
+            await answer.aclose()
+            status = answer.status_code
+            return message_page(language_of(request), "shell.no_file", status=status)
+        return StreamingResponse(
+            answer.aiter_raw(),
+            answer.status_code,
+            headers=safe_headers(answer.headers),
+            background=BackgroundTask(answer.aclose),
+        )
+
+
+def passed_on(request: Request) -> dict[str, str]:
+    """Return the headers with which to ask the API for what a browser wants."""
+    headers = {name: value for name in REQUEST_HEADERS if (value := request.headers.get(name))}
+    headers["Accept-Encoding"] = "identity"  # the length must be that of the bytes sent on
+    if key := read_key(request.cookies):
+        headers["Authorization"] = f"Bearer {key}"
+    return headers
+
+
+def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a file; those that keep its content from running stay."""
+    kept = {name: value for name in ANSWER_HEADERS if (value := headers.get(name))}
+    if kept.get("content-type") == "application/pdf":
+        # Browsers refuse to show a PDF in a sandbox, and their viewers run nothing of ours.
+        kept["content-security-policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+    return kept

@@ -1,0 +1,143 @@
+"""The page of the knowledge bases: choose, create, delete one, and see what is in it.
+
+Knows neither how files are shown or added nor how a search looks: that is in the files beside.
+"""
+
+import streamlit as st
+
+from server.schemas.native import KnowledgeBase
+from webui_pages.catalogue import text
+from webui_pages.client import ApiClient, ApiError
+from webui_pages.knowledge_bases_create import open_create_dialog
+from webui_pages.knowledge_bases_files import show_files
+from webui_pages.knowledge_bases_search import show_search
+from webui_pages.knowledge_bases_style import draw_style
+from webui_pages.knowledge_bases_upload import show_upload
+from webui_pages.markup import plain
+from webui_pages.session import api, show_error
+
+CHOSEN = "kb"  # also the name in the address, so that a reload and a link keep it
+NOTE = "kb_note"
+
+
+def show() -> None:
+    """Draw the page."""
+    client = api()
+    st.html(draw_style())
+    bases = client.knowledge_bases()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title(text("knowledge_bases.title"))
+        if bases and st.button(text("knowledge_bases.new"), icon=":material/add:", type="primary"):
+            open_create_dialog(client)
+    show_note()
+    if bases:
+        show_base(client, choose(bases))
+    else:
+        show_first_steps(client)
+
+
+def show_note() -> None:
+    """Show what the run before had to say, once."""
+    if note := st.session_state.pop(NOTE, ""):
+        st.success(note, icon=":material/check_circle:")
+
+
+def show_first_steps(client: ApiClient) -> None:
+    """Show a person without any knowledge base how to begin."""
+    with st.container(border=True):
+        st.subheader(text("knowledge_bases.empty_title"))
+        st.markdown(text("knowledge_bases.empty_text"))
+        if st.button(text("knowledge_bases.new"), icon=":material/add:", type="primary"):
+            open_create_dialog(client)
+
+
+def choose(bases: list[KnowledgeBase]) -> KnowledgeBase:
+    """Return the knowledge base that the person picks, or that the address names."""
+    by_name = {base.name: base for base in bases}
+    wanted = st.query_params.get(CHOSEN, "")
+    if wanted and wanted not in by_name:
+        st.warning(text("knowledge_bases.gone"), icon=":material/info:")
+    names = list(by_name)
+    name = st.selectbox(
+        text("knowledge_bases.choose"),
+        names,
+        index=names.index(wanted) if wanted in by_name else 0,
+        format_func=lambda name: text(
+            "knowledge_bases.option", name=name, files=by_name[name].files
+        ),
+        label_visibility="collapsed",
+    )
+    st.query_params[CHOSEN] = name
+    return by_name[name]
+
+
+def show_base(client: ApiClient, base: KnowledgeBase) -> None:
+    """Show one knowledge base: what it is, its files, how to add some, a search."""
+    describe(base)
+    files, search = st.tabs([text("knowledge_bases.tab_files"), text("knowledge_bases.tab_search")])
+    with files:
+        present = client.files(base.name)
+        show_upload(client, base.name, {file.name for file in present})
+        show_files(client, base.name, present)
+        st.divider()
+        label = text("knowledge_bases.delete_confirm", name=plain(base.name))
+        if st.button(label, icon=":material/delete:", type="tertiary"):
+            open_delete_dialog(client, base)
+    with search:
+        show_search(client, base.name)
+
+
+def describe(base: KnowledgeBase) -> None:
+    """Say what the knowledge base is for and how it is searched."""
+    if base.info:
+        st.text(base.info)
+    st.caption(
+        f"{describe_languages(set(base.languages))}  \n"
+        + text(
+            "knowledge_bases.facts",
+            model=plain(base.embedding_model),
+            size=base.chunk_size,
+            overlap=base.chunk_overlap,
+        )
+    )
+
+
+def describe_languages(known: set[str]) -> str:
+    """Say what the languages of the embedding model mean for searches."""
+    if known >= {"en", "zh"}:
+        return text("knowledge_bases.languages_both")
+    if "en" in known:
+        return text("knowledge_bases.languages_en")
+    if "zh" in known:
+        return text("knowledge_bases.languages_zh")
+    return text("knowledge_bases.languages_none")
+
+
+def open_delete_dialog(client: ApiClient, base: KnowledgeBase) -> None:
+    """Ask whether the knowledge base may go, and delete it."""
+
+    @st.dialog(text("knowledge_bases.delete_title"), icon=":material/delete:")
+    def ask() -> None:
+        name = plain(base.name)
+        st.markdown(text("knowledge_bases.delete_question", name=name, files=base.files))
+        with st.container(horizontal=True):
+            label = text("knowledge_bases.delete_confirm", name=name)
+            is_sure = st.button(label, type="primary", key="kb_delete_sure")
+            if st.button(text("knowledge_bases.cancel")):
+                st.rerun()
+        if is_sure:
+            delete(client, base.name)
+
+    ask()
+
+
+def delete(client: ApiClient, name: str) -> None:
+    """Delete a knowledge base and draw the page anew; an error stays in the dialog."""
+    try:
+        client.delete_knowledge_base(name)
+    except ApiError as error:
+        show_error(error)
+        return
+    st.query_params.pop(CHOSEN, None)
+    st.session_state[NOTE] = text("knowledge_bases.deleted", name=plain(name))
+    st.rerun()

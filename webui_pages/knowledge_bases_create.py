@@ -1,0 +1,75 @@
+"""The dialog that creates a knowledge base. Does not know what is put into it."""
+
+import streamlit as st
+
+from server.schemas.native import CreateKnowledgeBase
+from webui_pages.catalogue import text
+from webui_pages.client import ApiClient, ApiError
+from webui_pages.markup import plain
+from webui_pages.session import show_error
+
+NO_MODEL = "none"
+MIN_CHUNK, MAX_CHUNK = 20, 20_000  # as the API allows
+
+
+def open_create_dialog(client: ApiClient) -> None:
+    """Ask for a name and options, and create the knowledge base."""
+    st.dialog(text("knowledge_bases.new"), icon=":material/library_add:")(ask)(client)
+
+
+def ask(client: ApiClient) -> None:
+    """Draw the form; once it is sent and accepted, go to the new knowledge base."""
+    with st.form("kb_create", border=False):
+        wanted = read_form(client)
+        is_sent = st.form_submit_button(text("knowledge_bases.create"), type="primary")
+    if is_sent and wanted.name.strip():
+        create(client, wanted)
+    elif is_sent:
+        st.error(text("knowledge_bases.name_missing"), icon=":material/error:")
+
+
+def read_form(client: ApiClient) -> CreateKnowledgeBase:
+    """Draw the fields and return what they hold."""
+    name = st.text_input(
+        text("knowledge_bases.name"), max_chars=64, help=text("knowledge_bases.name_help")
+    )
+    info = st.text_area(text("knowledge_bases.info"), max_chars=2000, height=80)
+    with st.expander(text("knowledge_bases.advanced"), icon=":material/tune:"):
+        status = client.status()
+        defaults = status.settings["kb"]
+        model = st.selectbox(
+            text("knowledge_bases.embedding_model"),
+            list(dict.fromkeys([status.embedding_model, NO_MODEL])),
+            format_func=name_model,
+            help=text("knowledge_bases.embedding_help"),
+        )
+        left, right = st.columns(2)
+        size = left.number_input(
+            text("knowledge_bases.chunk_size"), MIN_CHUNK, MAX_CHUNK, int(defaults["chunk_size"])
+        )
+        overlap = right.number_input(
+            text("knowledge_bases.chunk_overlap"),
+            0,
+            MAX_CHUNK // 2,
+            int(defaults["chunk_overlap"]),
+        )
+    return CreateKnowledgeBase(
+        name=name, info=info, embedding_model=model, chunk_size=size, chunk_overlap=overlap
+    )
+
+
+def name_model(model: str) -> str:
+    """Return an embedding model as the list shows it."""
+    return text("knowledge_bases.embedding_none") if model == NO_MODEL else model
+
+
+def create(client: ApiClient, wanted: CreateKnowledgeBase) -> None:
+    """Create it and draw the page anew; an error stays in the dialog."""
+    try:
+        made = client.create_knowledge_base(wanted)
+    except ApiError as error:
+        show_error(error)
+        return
+    st.query_params["kb"] = made.name
+    st.session_state["kb_note"] = text("knowledge_bases.created", name=plain(made.name))
+    st.rerun()

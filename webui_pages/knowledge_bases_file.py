@@ -1,0 +1,90 @@
+"""One file of a knowledge base: its text and its chunks. Knows no list of files."""
+
+from html import escape
+from math import ceil
+
+import streamlit as st
+
+from server.schemas.native import ChunkText, File
+from webui_pages.catalogue import text
+from webui_pages.client import ApiClient, ApiError
+from webui_pages.markup import plain
+from webui_pages.quantities import moment, size
+from webui_pages.session import download_url, show_error
+
+MAX_CHARS = 200_000  # of a text; more would make the browser slow
+CHUNKS_ON_A_PAGE = 20
+HEIGHT = 480  # pixels
+
+
+def open_file_dialog(client: ApiClient, base: str, file: File) -> None:
+    """Show a file in a dialog."""
+    open_in = st.dialog(plain(file.name), width="medium", icon=":material/description:")
+    open_in(show_file)(client, base, file)
+
+
+def show_file(client: ApiClient, base: str, file: File) -> None:
+    """Draw what there is to know about a file."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.caption(
+            text(
+                "knowledge_bases.view_facts",
+                size=size(file.size),
+                chunks=file.chunks,
+                updated=moment(file.updated_at),
+            )
+        )
+        st.link_button(
+            text("knowledge_bases.column_download"),
+            download_url(base, file.name),
+            icon=":material/download:",
+        )
+    try:
+        show_contents(client, base, file)
+    except ApiError as error:
+        show_error(error)
+
+
+def show_contents(client: ApiClient, base: str, file: File) -> None:
+    """Draw the text of a file and its chunks, beside each other as tabs."""
+    words, pieces = st.tabs(
+        [text("knowledge_bases.view_text"), text("knowledge_bases.view_chunks")]
+    )
+    with words:
+        show_text(client.file_text(base, file.name))
+    with pieces:
+        show_chunks(client.chunks(base, file.name), key=f"kb_chunks_{base}_{file.name}")
+
+
+def show_text(whole: str) -> None:
+    """Draw a text as it was read, without any markup taking effect."""
+    if len(whole) > MAX_CHARS:
+        st.caption(
+            text("knowledge_bases.view_cut", shown=f"{MAX_CHARS:,}", count=f"{len(whole):,}")
+        )
+    with st.container(height=HEIGHT):
+        st.html(f'<div class="zw-text">{escape(whole[:MAX_CHARS])}</div>')
+
+
+def show_chunks(chunks: list[ChunkText], *, key: str) -> None:
+    """Draw the chunks of a file, some at a time."""
+    pages = ceil(len(chunks) / CHUNKS_ON_A_PAGE)
+    page = st.pagination(pages, key=key) if pages > 1 else 1
+    with st.container(height=HEIGHT):
+        for chunk in chunks[(page - 1) * CHUNKS_ON_A_PAGE : page * CHUNKS_ON_A_PAGE]:
+            st.html(draw_chunk(chunk))
+
+
+def draw_chunk(chunk: ChunkText) -> str:
+    """Return a chunk as HTML."""
+    facts = [text("knowledge_bases.chunk_title", number=chunk.order + 1), *chunk.headings]
+    if chunk.page is not None:
+        facts.append(text("knowledge_bases.chunk_page", page=chunk.page))
+    facts.append(text("knowledge_bases.chunk_span", start=chunk.start, end=chunk.end))
+    head = escape(" · ".join(facts))
+    return (
+        f'<div class="zw-chunk"><small>{head}</small>'
+        f'<div class="zw-text">{escape(chunk.text)}</div></div>'
+    )

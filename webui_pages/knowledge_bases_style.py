@@ -1,0 +1,39 @@
+"""The styles of the page of the knowledge bases. Knows no files."""
+
+import json
+
+from webui_pages.catalogue import text
+
+STYLE = """
+.zw-text { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.65; }
+.zw-chunk { border-left: 3px solid color-mix(in srgb, currentColor 22%, transparent);
+  padding: .1rem 0 .1rem .9rem; margin: 0 0 1.1rem; }
+.zw-chunk small { display: block; opacity: .72; margin-bottom: .25rem; }
+.zw-scores { white-space: nowrap; float: right; }
+.zw-outcome { padding: .2rem 0 .2rem 1.4rem; overflow-wrap: anywhere; position: relative; }
+.zw-outcome::before { position: absolute; left: 0; font-weight: 700; }
+.zw-added::before { content: "✓"; color: #2e8b57; }
+.zw-kept::before { content: "–"; }
+.zw-refused::before { content: "✗"; color: #d0453b; }
+.st-key-kb_files { gap: 0; }
+.st-key-kb_files [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; gap: .6rem;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); }
+.st-key-kb_files [data-testid="stCaptionContainer"] p { white-space: nowrap; }
+.st-key-kb_files button { text-align: left; min-height: 0; overflow-wrap: anywhere; }
+"""
+# Streamlit's own words are English whatever the language, so ours are drawn over them.
+UPLOADER = """
+[data-testid="stFileUploaderDropzone"] button [data-testid="stMarkdownContainer"] p,
+[data-testid="stFileUploaderDropzoneInstructions"] span { font-size: 0; }
+[data-testid="stFileUploaderDropzone"] button [data-testid="stMarkdownContainer"] p::after {
+  content: %s; font-size: 1rem; }
+[data-testid="stFileUploaderDropzoneInstructions"] span::after { content: %s; font-size: .875rem; }
+"""
+
+
+def draw_style() -> str:
+    """Return the styles as HTML, with the words of the upload field in the language chosen."""
+    words = text("knowledge_bases.upload_browse"), text("knowledge_bases.upload_drop")
+    # A JSON string without escapes beyond \" is a CSS string too.
+    quoted = tuple(json.dumps(word, ensure_ascii=False) for word in words)
+    return f"<style>{STYLE}{UPLOADER % quoted}</style>"

@@ -1,0 +1,87 @@
+"""Foreign text made harmless for Markdown and HTML. Knows no page and no widget."""
+
+import re
+from collections.abc import Callable, Iterator
+from html import escape
+from itertools import pairwise
+
+PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+# Where Markdown would make a link by itself; an invisible character after it prevents that.
+ADDRESS = re.compile(r"(https?|www|@)", re.IGNORECASE)
+CITATION = re.compile(r"(\[\d{1,3}\])(?!\()")
+CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
+PRICE = re.compile(r"\$(?=\d)")
+
+Span = tuple[int, int]
+Cite = Callable[[int], str | None]
+
+
+def plain(text: str) -> str:
+    """Return Markdown that shows a text as it is, on one line: no link, image, icon or formula."""
+    escaped = PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+    return ADDRESS.sub("\\1\u2060", escaped)
+
+
+def quoted(text: str, cite: Cite) -> str:
+    """Return HTML for text from documents, in which nothing but the citations is HTML.
+
+    ``cite`` returns the address of a source by its number, None where there is no such source.
+    """
+    return "".join(
+        f'<a href="{escape(address)}">{number}</a>' if address else escape(part)
+        for part, number, address in split_citations(text, cite)
+    )
+
+
+def written(text: str, cite: Cite) -> str:
+    """Return the Markdown of a model with its citations, but no images; prices are no formulas."""
+    parts = CODE.split(text)
+    parts[::2] = [
+        "".join(
+            f"[{number}]({address})" if address else defuse(part)
+            for part, number, address in split_citations(prose, cite)
+        )
+        for prose in parts[::2]
+    ]
+    return "".join(parts)
+
+
+def split_citations(text: str, cite: Cite) -> Iterator[tuple[str, int, str | None]]:
+    """Yield the parts of a text: a citation with its number and address, other text without."""
+    for part in CITATION.split(text):
+        number = int(part[1:-1]) if CITATION.fullmatch(part) else 0
+        yield part, number, cite(number) if number else None
+
+
+def no_citations(number: int) -> None:
+    """Leave every citation as it is written."""
+
+
+def defuse(markdown: str) -> str:
+    """Return Markdown whose images are links; the policy of the page would block them anyway."""
+    return PRICE.sub(r"\\$", markdown.replace("![", r"!\["))
+
+
+def mark(text: str, window: Span, spans: dict[str, list[Span]]) -> str:
+    """Return a window of a text as HTML, where spans are marked with their class.
+
+    Later classes win where spans overlap; all offsets count characters of the text.
+    """
+    first, last = window
+    inside = {
+        name: [(max(start, first), min(end, last)) for start, end in places]
+        for name, places in spans.items()
+    }
+    borders = sorted(
+        {first, last, *(edge for places in inside.values() for edge in sum(places, ()))}
+    )
+    html = []
+    for start, end in pairwise(borders):
+        if not first <= start < end <= last:
+            continue
+        names = [
+            n for n, places in inside.items() if any(a <= start and end <= b for a, b in places)
+        ]
+        piece = escape(text[start:end])
+        html.append(f'<mark class="{names[-1]}">{piece}</mark>' if names else piece)
+    return "".join(html)

@@ -1,0 +1,54 @@
+"""What every page needs of the person at this session: the API as they may use it, and errors."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from urllib.parse import quote
+
+import streamlit as st
+
+from configs import Settings, load_settings
+from webui_pages.catalogue import language, text
+from webui_pages.client import ApiClient, ApiError, api_url
+from webui_pages.cookie import read_key
+from webui_pages.markup import plain
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings; a change takes effect at the next start."""
+    return load_settings()
+
+
+def api() -> ApiClient:
+    """Return the API as the person at this session may use it."""
+    key = read_key(st.context.cookies)
+    return ApiClient(api_url(settings()), key=key, language=language())
+
+
+def download_url(knowledge_base: str, file_name: str, *, view: bool = False) -> str:
+    """Return where a browser gets a file: to save or, with ``view``, to look at."""
+    address = f"/files/{quote(knowledge_base, safe='')}/{quote(file_name)}"
+    return f"{address}?view=1" if view else address
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show an error of the API where the work under it would have been shown."""
+    try:
+        yield
+    except ApiError as error:
+        show_error(error)
+
+
+def show_error(error: ApiError) -> None:
+    """Say what went wrong and offer the way on."""
+    logger.warning("The API answered %s %s: %s", error.status, error.code, error.message)
+    st.error(plain(error.message), icon=":material/error:")
+    if error.status == 401:
+        st.html(f'<a href="/login" target="_self">{text("shell.login_again")}</a>')
+    else:
+        st.button(text("shell.retry"), icon=":material/refresh:", key=f"retry_{error.code}")

@@ -1,0 +1,56 @@
+"""The few styles that Streamlit's theme has no setting for. Knows no page."""
+
+# Names of keys that the pages give their containers; Streamlit makes them classes. The colours of
+# the marks stand in both themes: the ink is always dark.
+STYLE = """<style>
+[data-testid="stSidebarContent"], [data-testid="stSidebarUserContent"],
+[data-testid="stSidebarUserContent"] > div { display: flex; flex-direction: column; }
+[data-testid="stSidebarUserContent"], [data-testid="stSidebarUserContent"] > div,
+[data-testid="stSidebarUserContent"] > div > [data-testid="stVerticalBlock"] { flex: 1; }
+[data-testid="stSidebarUserContent"] { padding-bottom: 1.5rem; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-shell_footer) { order: 99; margin-top: auto; }
+[data-testid="stSidebarHeader"] > div:first-child {
+  display: flex; align-items: center; gap: .6rem; }
+[data-testid="stSidebarHeader"] > div:first-child::after {
+  content: "知问 Zhiwen"; font-weight: 650; font-size: 1.05rem; }
+.st-key-shell_footer a { color: inherit; opacity: .75; font-size: .9rem; text-decoration: none; }
+.st-key-shell_footer a:hover { text-decoration: underline; }
+/* The pages themselves say what they do, and in the language chosen. */
+[data-testid="stStatusWidget"] { visibility: hidden; }
+.st-key-chat_list { gap: .15rem; }
+.st-key-chat_list button { justify-content: flex-start; text-align: left; }
+.st-key-chat_list button > div { justify-content: flex-start; min-width: 0; }
+.st-key-chat_head h3 { padding: 0; flex: 1; }
+.st-key-chat_clicks { display: none; }
+.st-key-chat_suggestions button { justify-content: flex-start; text-align: left; }
+/* Documents and models may write links; a person sees where one leads before following it. */
+[data-testid="stChatMessage"] a[href]:not([href^="#"])::after {
+  content: " (" attr(href) ")"; font-size: .85em; opacity: .7; overflow-wrap: anywhere; }
+a[href^="#source-"], a[href^="#copy-"] { text-decoration: none !important; }
+a[href^="#source-"]:hover, a[href^="#copy-"]:hover { text-decoration: underline !important; }
+/* A citation is a small tile: the one in the text and the one before the name of its source. */
+.zw-answer { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.6; }
+[class*="st-key-chat_answer_"] a[href^="#source-"],
+[class*="st-key-chat_sources_"] a:nth-of-type(odd) {
+  font-size: .78rem; font-weight: 600; line-height: 1.4; padding: 0 .38em; margin: 0 .1em;
+  border-radius: 5px; background: rgba(79, 169, 163, .2); font-variant-numeric: tabular-nums; }
+[class*="st-key-chat_sources_"] { font-size: .92rem; }
+[class*="st-key-chat_suggestions"] { gap: .5rem; }
+.zw-document { position: relative; white-space: pre-wrap; overflow-wrap: anywhere;
+  line-height: 1.65; font-size: .95rem;
+  max-height: 62vh; overflow: auto; padding: .9rem 1rem; border-radius: .6rem;
+  border: 1px solid rgba(128, 128, 128, .28); }
+mark.zw-passage, mark.zw-quote { color: inherit; border-radius: 3px; }
+mark.zw-passage { background: rgba(217, 140, 63, .16); }
+mark.zw-quote { background: #ffd591; color: #23272b; font-weight: 600; }
+.zw-document-legend mark { padding: .05em .3em; }
+.zw-document-legend { font-size: .82rem; margin-top: .4rem; }
+[data-testid="stChatMessage"]:has([aria-label="Chat message from user"]) {
+  background: rgba(128, 128, 128, .09); }
+.zw-trace { width: 100%; border-collapse: collapse; font-size: .85rem; }
+.zw-trace th, .zw-trace td { padding: .3rem .5rem; text-align: right; overflow-wrap: anywhere;
+  border-bottom: 1px solid rgba(128, 128, 128, .25); font-variant-numeric: tabular-nums; }
+.zw-trace th:first-child, .zw-trace td:first-child { text-align: left; }
+.zw-trace tr.zw-used td { font-weight: 650; }
+.zw-facts { font-size: .88rem; line-height: 1.7; overflow-wrap: anywhere; }
+</style>"""
