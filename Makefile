@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CPU_TORCH := $(shell grep '^torch==' constraints.txt)+cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check lint types imports fix bench clean
+.PHONY: help setup run demo test test-image check lint types imports fix bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: setup  ## answer five sample questions over REST, then stop
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest
+
+test-image: setup  ## build the container image and run it (root; buildah, debootstrap, runc)
+	ZHIWEN_TEST_IMAGE=1 $(BIN)/python -m pytest tests/container
 
 check: setup lint types imports  ## ruff, mypy strict, import-linter, house rules
 	$(BIN)/python -m pytest -q tests/test_house.py
