@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 CPU_TORCH := $(shell grep '^torch==' constraints.txt)+cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-image check lint types imports fix bench clean
+.PHONY: help setup run demo test test-ui test-image screenshots check lint types imports fix bench clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make .venv and install everything (once; again when the requirements change)
 
@@ -30,7 +30,13 @@ demo: setup  ## answer five sample questions over REST, then stop
 	@$(BIN)/python startup.py --demo
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/ui
+
+test-ui: setup  ## run the tests in a real browser (Debian: apt-get install chromium fonts-noto-cjk)
+	ZHIWEN_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/ui
+
+screenshots: setup  ## draw the pictures of docs/images anew (needs the same browser)
+	$(BIN)/python -m tests.ui.screenshots
 
 test-image: setup  ## build the container image and run it (root; buildah, debootstrap, runc)
 	ZHIWEN_TEST_IMAGE=1 $(BIN)/python -m pytest tests/container

@@ -15,10 +15,13 @@ from tests.conftest import make_settings
 
 CODE = [
     path
-    for folder in ("configs", "embeddings", "server", "benchmarks", "tests")
+    for folder in ("configs", "embeddings", "server", "webui_pages", "benchmarks", "tests")
     for path in (ROOT / folder).rglob("*.py")
 ]
-SCRIPTS = ["startup.py", "init_database.py", "server/api.py"]
+SCRIPTS = [
+    *("startup.py", "init_database.py", "webui.py", "server/api.py", "server/llm_api.py"),
+    *("server/llm_api_shutdown.py", "server/model_process.py"),
+]
 PLUGIN_TABLES = {  # folder: (module with the table, its name, files that are no plug-ins)
     "embeddings": ("embeddings", "EMBEDDERS", {"bert_graph"}),
     "server/knowledge_base/loaders": ("server.knowledge_base.loaders", "LOADERS", None),
@@ -90,6 +93,7 @@ def test_every_registered_plugin_can_be_imported(folder: str) -> None:
         ("server.schemas.native", {"torch", "langchain_core", "faiss", "fastapi", "sqlalchemy"}),
         ("configs", {"torch", "fastapi", "sqlalchemy", "numpy"}),
         ("server.app", {"torch", "transformers", "faiss", "onnxruntime", "tantivy", "streamlit"}),
+        ("webui_pages.site", {"torch", "fastapi", "sqlalchemy", "faiss"}),
         ("startup", {"torch", "fastapi", "sqlalchemy", "numpy", "faiss"}),
     ],
 )
@@ -102,7 +106,7 @@ def test_importing_a_module_does_not_load_what_is_heavy(module: str, heavy: set[
 
 
 def test_importing_the_app_does_nothing(tmp_path: Path) -> None:
-    code = "import server.app, server.container, embeddings, startup"
+    code = "import server.app, server.container, embeddings, startup, webui_pages.site"
     run = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

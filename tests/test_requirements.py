@@ -44,7 +44,10 @@ API = (
     "make = EMBEDDERS.get('all-MiniLM-L6-v2')\n"
     "make(cache=Path(tempfile.mkdtemp()), batch_size=1, threads=1).embed_query('x')\n"
 )
-WEBUI = "import configs, server.schemas.native, streamlit, httpx"
+WEBUI = (
+    "import webui; from webui_pages import PAGES; [PAGES.get(name) for name in PAGES]; "
+    "import webui_pages.shell, httpx"
+)
 # The adapters of these packages come with the parts that need them; together they must import.
 FULL = (
     "import torch, transformers, sentence_transformers, streamlit, pymilvus, psycopg2, langchain\n"

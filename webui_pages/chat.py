@@ -19,19 +19,23 @@ from server.schemas.native import (
 from webui_pages.asking import Asking, Delta, Final, Found
 from webui_pages.catalogue import text
 from webui_pages.chat_clicks import listen
-from webui_pages.chat_conversations import draw_head, draw_list, find_open, open_conversation
-from webui_pages.chat_message import draw_message, draw_question, draw_words
+from webui_pages.chat_conversations import (
+    FAILED,
+    draw_head,
+    draw_list,
+    find_open,
+    open_conversation,
+)
+from webui_pages.chat_message import ASSISTANT, draw_message, draw_question, draw_words
 from webui_pages.chat_source import open_source
 from webui_pages.chat_welcome import SUGGESTED, draw_welcome
 from webui_pages.client import ApiClient, ApiError
-from webui_pages.icon import ICON
 from webui_pages.markup import no_citations, plain
 from webui_pages.session import api, settings
 
 DRAW_EVERY_S = 0.06  # each time the whole text is sent; more often costs and is not seen
 AGAIN = "chat_again"
 ASKING = "chat_asking"
-FAILED = "chat_failed"
 STORED_WITHIN_S = 3.0
 
 
@@ -71,14 +75,15 @@ def show() -> None:
         disabled=scope.base is None,
     )
     question = typed or st.session_state.pop(SUGGESTED, "") or st.session_state.pop(AGAIN, "")
+    failed = find_failure(current)
     if current:
         draw_messages(current)
-    elif not question:
+    elif not question and not failed:
         draw_welcome(scope.base)
     if question:
         ask(client, current, scope, question)
-    elif current:
-        draw_failure(current)
+    else:
+        draw_way_on(current, failed)
 
 
 def choose_scope(
@@ -94,11 +99,12 @@ def choose_scope(
             st.caption(f":material/format_quote: {text('chat.no_model')}", width="stretch")
             return Scope(base, None)
         names = [model.id for model in models]
-        default = next((n for n, model in enumerate(models) if model.is_default), 0)
+        default = next((model.id for model in models if model.is_default), names[0])
+        last = current.items[-1].model if current and current.items else None
         name = st.selectbox(
             text("chat.model"),
             names,
-            index=default,
+            index=names.index(last if last in names else default),
             key=f"chat_model_{of}",
             label_visibility="collapsed",
         )
@@ -148,7 +154,11 @@ def ask(
     base = scope.base.name if scope.base else None
     st.session_state.pop(FAILED, None)
     draw_question(question)
-    conversation_id = current.id if current else client.create_conversation(base).id
+    try:
+        conversation_id = current.id if current else client.create_conversation(base).id
+    except ApiError as error:
+        st.session_state[FAILED] = Unanswered("", question, error.message)
+        st.rerun()
     open_conversation(conversation_id)
     stored = len(current.items) if current else 0
     st.session_state[ASKING] = Unanswered(conversation_id, question, stored=stored)
@@ -189,7 +199,7 @@ def draw_answer(events: Asking, *, is_markdown: bool) -> None:
     """Draw an answer while it comes; its citations open when it is complete."""
     written, drawn_at = "", 0.0
     doing = text("chat.searching")
-    with st.chat_message("assistant", avatar=str(ICON)):
+    with st.chat_message("assistant", avatar=ASSISTANT):
         place = st.empty()
         for event in events:
             if isinstance(event, Found):
@@ -206,11 +216,16 @@ def draw_answer(events: Asking, *, is_markdown: bool) -> None:
                 drawn_at = time.monotonic()
 
 
-def draw_failure(current: ConversationWithMessages) -> None:
-    """Say why the last question has no answer, or only half of one, and offer to ask again."""
-    last = current.items[-1] if current.items else None
+def find_failure(current: ConversationWithMessages | None) -> Unanswered | None:
+    """Return the last question of this conversation if it failed."""
     failed: Unanswered | None = st.session_state.get(FAILED)
-    if failed and failed.conversation_id == current.id:
+    return failed if failed and failed.conversation_id == (current.id if current else "") else None
+
+
+def draw_way_on(current: ConversationWithMessages | None, failed: Unanswered | None) -> None:
+    """Say why the last question has no answer, or only half of one, and offer to ask again."""
+    last = current.items[-1] if current and current.items else None
+    if failed:
         if not (last and last.stopped and last.question == failed.question):
             draw_question(failed.question)
         st.error(plain(failed.message), icon=":material/error:")

@@ -9,6 +9,7 @@ from webui_pages.markup import plain
 from webui_pages.session import show_error
 
 OPEN = "c"  # in the address, so that a reload and a link open the conversation again
+FAILED = "chat_failed"  # in the session: the question that went wrong, until another is opened
 REMEMBERED = "chat_open"  # in the session, for the way back from another page
 
 
@@ -38,6 +39,12 @@ def open_conversation(conversation_id: str | None) -> None:
         st.query_params.pop(OPEN, None)
 
 
+def switch(conversation_id: str | None) -> None:
+    """Open a conversation, or a new one, at the wish of the person."""
+    st.session_state.pop(FAILED, None)
+    open_conversation(conversation_id)
+
+
 def draw_list(client: ApiClient, current: Conversation | None) -> None:
     """Draw the conversations in the side bar."""
     with st.sidebar.container(key="chat_list"):
@@ -45,7 +52,7 @@ def draw_list(client: ApiClient, current: Conversation | None) -> None:
             text("chat.new"),
             icon=":material/edit_square:",
             width="stretch",
-            on_click=open_conversation,
+            on_click=switch,
             args=(None,),
         )
         for conversation in client.conversations():
@@ -56,7 +63,7 @@ def draw_list(client: ApiClient, current: Conversation | None) -> None:
                 type="secondary" if is_open else "tertiary",
                 width="stretch",
                 wrap=False,
-                on_click=open_conversation,
+                on_click=switch,
                 args=(conversation.id,),
             )
 
@@ -66,15 +73,11 @@ def draw_head(client: ApiClient, current: Conversation) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="chat_head"):
         st.subheader(plain(current.title) or text("chat.untitled"), anchor=False)
         if st.button(
-            "", icon=":material/edit:", type="tertiary", help=text("chat.rename"), key="chat_rename"
+            text("chat.rename"), icon=":material/edit:", type="tertiary", key="chat_rename"
         ):
             open_rename(client, current)
         if st.button(
-            "",
-            icon=":material/delete:",
-            type="tertiary",
-            help=text("chat.delete"),
-            key="chat_delete",
+            text("chat.delete_sure"), icon=":material/delete:", type="tertiary", key="chat_delete"
         ):
             open_delete(client, current)
 

@@ -8,9 +8,9 @@ from server.schemas.native import ChatAnswer, Message, Source
 from webui_pages.catalogue import text
 from webui_pages.chat_clicks import COPY, source_link
 from webui_pages.chat_trace import draw_trace
-from webui_pages.icon import ICON
 from webui_pages.markup import Cite, plain, quoted, written
 
+ASSISTANT = ":material/auto_stories:"
 CITED = re.compile(r"\[(\d{1,3})\]")
 
 
@@ -23,7 +23,7 @@ def draw_question(question: str) -> None:
 def draw_message(message: Message) -> None:
     """Show a question and all that belongs to its answer."""
     draw_question(message.question)
-    with st.chat_message("assistant", avatar=str(ICON)):
+    with st.chat_message("assistant", avatar=ASSISTANT):
         draw_notices(message)
         with st.container(key=f"chat_answer_{message.message_id}"):
             draw_text(message)

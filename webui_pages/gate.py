@@ -17,7 +17,7 @@ from webui_pages.upstream import Upstream
 
 logger = logging.getLogger(__name__)
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/logout"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/logout", "/favicon.png"})
 
 
 class Gate:

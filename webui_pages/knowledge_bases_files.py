@@ -1,5 +1,6 @@
 """The files of a knowledge base as a list: find, open, download, delete. Knows no contents."""
 
+import re
 from math import ceil
 
 import streamlit as st
@@ -16,6 +17,7 @@ ON_A_PAGE = 20
 MANY = 10  # files from which a search by name helps
 WIDTHS = (0.4, 5, 1.1, 0.9, 2, 0.5)
 MAX_NAMES = 10
+MARKUP = re.compile(r"[^\w. -]")
 
 
 def show_files(client: ApiClient, base: str, files: list[File]) -> None:
@@ -75,7 +77,7 @@ def draw_row(client: ApiClient, base: str, file: File, *, is_all: bool) -> bool:
     pick, name, bytes_, chunks, updated, download = st.columns(WIDTHS, vertical_alignment="center")
     with pick:
         is_picked = st.checkbox(
-            text("knowledge_bases.pick", name=plain(file.name)),
+            text("knowledge_bases.pick", name=spoken(file.name)),
             value=is_all,
             key=f"kb_pick_{base}_{file.name}_{file.revision}_{is_all}",
             label_visibility="collapsed",
@@ -96,6 +98,11 @@ def draw_row(client: ApiClient, base: str, file: File, *, is_all: bool) -> bool:
         key=f"kb_download_{base}_{file.name}",
     )
     return is_picked
+
+
+def spoken(name: str) -> str:
+    """Return a name without markup: what reads a label aloud would also read its escapes."""
+    return MARKUP.sub(" ", name)
 
 
 def offer_delete(client: ApiClient, base: str, picked: list[str]) -> None:

@@ -21,8 +21,10 @@ STYLE = """
 .st-key-kb_files [data-testid="stCaptionContainer"] p { white-space: nowrap; }
 .st-key-kb_files button { text-align: left; min-height: 0; overflow-wrap: anywhere; }
 """
-# Streamlit's own words are English whatever the language, so ours are drawn over them.
+# Streamlit's own words are English whatever the language, so they are hidden, or ours drawn
+# over them.
 UPLOADER = """
+[data-testid="InputInstructions"] { display: none; }
 [data-testid="stFileUploaderDropzone"] button [data-testid="stMarkdownContainer"] p,
 [data-testid="stFileUploaderDropzoneInstructions"] span { font-size: 0; }
 [data-testid="stFileUploaderDropzone"] button [data-testid="stMarkdownContainer"] p::after {

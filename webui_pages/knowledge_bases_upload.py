@@ -167,7 +167,5 @@ def ask_about_it(client: ApiClient, base: str) -> None:
 
 def draw(outcome: Outcome) -> str:
     """Return a line of HTML about a file."""
-    return (
-        f'<div class="zw-outcome zw-{outcome.state}"><b>{escape(outcome.name)}</b> '
-        f"{escape(outcome.note)}</div>"
-    )
+    name = "" if outcome.name in outcome.note else f"<b>{escape(outcome.name)}</b> "
+    return f'<div class="zw-outcome zw-{outcome.state}">{name}{escape(outcome.note)}</div>'

@@ -11,7 +11,8 @@ from webui_pages.catalogue import translate
 
 FRAME = """<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="/favicon.png">
 {head}<style>
 :root {{ color-scheme: light dark; --paper: #fbfaf8; --card: #fff; --ink: #23272b; --soft: #66707a;
   --line: #e3e0da; --main: #1f6f6b; --bad: #b3372f; }}

@@ -42,13 +42,13 @@ def errors_shown() -> Iterator[None]:
         yield
     except ApiError as error:
         show_error(error)
+        if error.status != 401:
+            st.button(text("shell.retry"), icon=":material/refresh:", key="retry")
 
 
 def show_error(error: ApiError) -> None:
-    """Say what went wrong and offer the way on."""
+    """Say what went wrong, and lead to the login if that helps."""
     logger.warning("The API answered %s %s: %s", error.status, error.code, error.message)
     st.error(plain(error.message), icon=":material/error:")
     if error.status == 401:
         st.html(f'<a href="/login" target="_self">{text("shell.login_again")}</a>')
-    else:
-        st.button(text("shell.retry"), icon=":material/refresh:", key=f"retry_{error.code}")

@@ -1,5 +1,6 @@
 """What surrounds every page: menu and language. Knows no page but by its name."""
 
+from pathlib import Path
 from typing import cast
 
 import streamlit as st
@@ -8,18 +9,19 @@ from server.datatypes import Language
 from webui_pages import PAGES
 from webui_pages.catalogue import LANGUAGES, language, text
 from webui_pages.cookie import read_key
-from webui_pages.icon import ICON
 from webui_pages.menu import make_page
 from webui_pages.style import STYLE
+
+ICON = Path(__file__).parent / "icon.svg"
 
 
 def show() -> None:
     """Draw the page that is open, and what surrounds it."""
     choose_language()
+    # A material icon would do for the tab, but the browser gets those from a foreign server.
     st.set_page_config(
         page_title=text("shell.product"), page_icon=str(ICON), initial_sidebar_state="auto"
     )
-    st.logo(str(ICON), size="large")
     st.html(STYLE)
     page = st.navigation([make_page(name) for name in PAGES])
     draw_footer()

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from configs import Settings
@@ -18,6 +19,8 @@ from webui_pages.headers import SecurityHeaders
 from webui_pages.login import Login
 from webui_pages.plain import language_of
 from webui_pages.upstream import Upstream
+
+ICON = Path(__file__).parent / "icon.svg"
 
 
 class Site:
@@ -36,6 +39,7 @@ class Site:
         return [
             Route("/healthz", healthz),
             Route("/readyz", self.readyz),
+            Route("/favicon.png", favicon),  # where Streamlit's page looks for it
             *Login(self._upstream).routes,
             *Files(self._upstream).routes,
         ]
@@ -57,6 +61,11 @@ class Site:
             "doing": translate("shell.no_api_yet", language),
         }
         return JSONResponse(state, 200 if state["ready"] else 503)
+
+
+async def favicon(_: Request) -> Response:
+    """Send the sign of the product."""
+    return FileResponse(ICON, media_type="image/svg+xml")
 
 
 async def healthz(_: Request) -> Response:

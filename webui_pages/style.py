@@ -9,16 +9,18 @@ STYLE = """<style>
 [data-testid="stSidebarUserContent"] > div > [data-testid="stVerticalBlock"] { flex: 1; }
 [data-testid="stSidebarUserContent"] { padding-bottom: 1.5rem; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-shell_footer) { order: 99; margin-top: auto; }
-[data-testid="stSidebarHeader"] > div:first-child {
-  display: flex; align-items: center; gap: .6rem; }
-[data-testid="stSidebarHeader"] > div:first-child::after {
-  content: "知问 Zhiwen"; font-weight: 650; font-size: 1.05rem; }
+[data-testid="stSidebarHeader"]::before { content: "知问 Zhiwen"; font-weight: 650;
+  font-size: 1.05rem; line-height: 2rem; padding-left: 2.6rem;
+  background: url("/favicon.png") left center / 2rem no-repeat; }
 .st-key-shell_footer a { color: inherit; opacity: .75; font-size: .9rem; text-decoration: none; }
 .st-key-shell_footer a:hover { text-decoration: underline; }
 /* The pages themselves say what they do, and in the language chosen. */
 [data-testid="stStatusWidget"] { visibility: hidden; }
-.st-key-chat_list { gap: .15rem; }
-.st-key-chat_list button { justify-content: flex-start; text-align: left; }
+[data-testid="stSidebarHeader"], [data-testid="stSidebarNav"] { flex-shrink: 0; }
+.st-key-chat_list { gap: .15rem; flex-wrap: nowrap; max-height: calc(100vh - 20rem);
+  overflow: hidden auto; }
+.st-key-chat_list > * { flex-shrink: 0; }
+.st-key-chat_list button { justify-content: flex-start; text-align: left; padding-left: .75rem; }
 .st-key-chat_list button > div { justify-content: flex-start; min-width: 0; }
 .st-key-chat_head h3 { padding: 0; flex: 1; }
 .st-key-chat_clicks { display: none; }
@@ -33,7 +35,8 @@ a[href^="#source-"]:hover, a[href^="#copy-"]:hover { text-decoration: underline 
 [class*="st-key-chat_answer_"] a[href^="#source-"],
 [class*="st-key-chat_sources_"] a:nth-of-type(odd) {
   font-size: .78rem; font-weight: 600; line-height: 1.4; padding: 0 .38em; margin: 0 .1em;
-  border-radius: 5px; background: rgba(79, 169, 163, .2); font-variant-numeric: tabular-nums; }
+  border-radius: 5px; background: rgba(79, 169, 163, .22); color: inherit;
+  font-variant-numeric: tabular-nums; }
 [class*="st-key-chat_sources_"] { font-size: .92rem; }
 [class*="st-key-chat_suggestions"] { gap: .5rem; }
 .zw-document { position: relative; white-space: pre-wrap; overflow-wrap: anywhere;

@@ -20,6 +20,7 @@ STYLE = """<style>
   border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);
   overflow-wrap: anywhere; }
 .zw-table th { font-weight: 400; opacity: .72; white-space: nowrap; }
+.zw-table code { font-size: .85rem; background: none; padding: 0; color: inherit; }
 .zw-pairs th { width: 13rem; white-space: normal; }
 .zw-state::before { content: ""; display: inline-block; width: .6rem; height: .6rem;
   border-radius: 50%; margin-right: .5rem; background: #d0453b; }
@@ -79,7 +80,6 @@ def show_services(services: list[ServiceState]) -> None:
     head = [
         text("system.service"),
         text("system.state"),
-        text("system.doing"),
         text("system.address"),
         text("system.process"),
     ]
@@ -94,10 +94,10 @@ def describe(service: ServiceState) -> list[str]:
         "waiting": text("system.waiting"),
         "failed": text("system.failed"),
     }
+    state = escape(" · ".join(filter(None, [states[service.state], service.doing])))
     return [
         escape(service.name),
-        f'<span class="zw-state zw-{service.state}">{states[service.state]}</span>',
-        escape(service.doing),
+        f'<span class="zw-state zw-{service.state}">{state}</span>',
         f"<code>{escape(service.url)}</code>" if service.url else "",
         str(service.pid or ""),
     ]

@@ -101,7 +101,7 @@ class LlmClient:
                 breaks off.
         """
         body = self._body(model, messages, sampling)
-        is_empty = True
+        is_empty, is_whole = True, False
         try:
             async with self._http.stream(
                 "POST", f"{self.base_url}/chat/completions", json=body
@@ -110,13 +110,19 @@ class LlmClient:
                     await response.aread()
                     raise self._failure(*describe_error(response))
                 async for line in response.aiter_lines():
-                    if line.startswith("data:") and (piece := self._read(line[5:].strip())):
+                    if not line.startswith("data:"):
+                        continue
+                    piece, is_last = self._read(line[5:].strip())
+                    is_whole = is_whole or is_last
+                    if piece:
                         is_empty = False
                         yield piece
         except httpx.HTTPError as error:
             raise self._failure(*describe_fault(error, self.settings.timeout_s)) from error
         if is_empty:
             raise self._failure("it sent an empty answer", "返回了空的回答")
+        if not is_whole:  # a killed server may end its stream as if all were well
+            raise self._failure("it broke off before the end", "回答未完成便中断")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -148,16 +154,17 @@ class LlmClient:
                 "未列出任何模型，请在 zhiwen.yaml 中设置 llm.model",
             ) from error
 
-    def _read(self, data: str) -> str:
-        """Return the text of one event, "" if it has none."""
+    def _read(self, data: str) -> tuple[str, bool]:
+        """Return the text of one event, "" if it has none, and whether the answer ends with it."""
         if data == "[DONE]":
-            return ""
+            return "", True
         try:
             event = json.loads(data)
             if "error" in event:
                 raise self._failure(*[error_text(event)] * 2)
-            choices = event.get("choices") or [{}]
-            return str(choices[0].get("delta", {}).get("content") or "")
+            choice = (event.get("choices") or [{}])[0]
+            text = str((choice.get("delta") or {}).get("content") or "")
+            return text, bool(choice.get("finish_reason"))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise self._failure(
                 f"it sent what is not a chat event: {data[:200]!r}",

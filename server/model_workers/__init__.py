@@ -1,9 +1,13 @@
 """The serving side: FastChat controller, model workers and their OpenAI-style endpoint."""
 
-from server.model_workers.generator import GeneratorClass
+from typing import TYPE_CHECKING
+
 from server.plugins import Registry
 
-WORKERS: Registry[GeneratorClass] = Registry(
+if TYPE_CHECKING:  # the guard of an engine passes here too, and stays small
+    from server.model_workers.generator import GeneratorClass
+
+WORKERS: "Registry[GeneratorClass]" = Registry(
     "worker",
     {
         "transformers": "server.model_workers.transformers_worker:TransformersGenerator",

@@ -78,8 +78,9 @@ class Attendance:
     def tell(self, error: Exception) -> None:
         """Say once what keeps the worker from its controller."""
         self.is_registered = False
-        refused = isinstance(error, httpx.HTTPStatusError)
-        trouble = error.response.text if refused else str(error)  # type: ignore[attr-defined]
+        trouble = str(error)
+        if isinstance(error, httpx.HTTPStatusError):
+            trouble = error.response.text[:500]
         if trouble != self.trouble:
             self.trouble = trouble
             logger.warning("the controller %s: %s", self.controller, trouble)

@@ -9,7 +9,17 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from server.errors import Unavailable
+
 T = TypeVar("T")
+
+
+class Stopping(Unavailable):
+    """The process is asked to end and has waited long enough for the answer."""
+
+    code = "stopping"
+    en = "The service is being stopped, so the answer ends here. Ask again in a few seconds."
+    zh = "服务正在停止，回答到此中断，请几秒后重试。"
 
 
 class ClientLeft(Exception):
@@ -21,6 +31,7 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) ->
 
     Raises:
         ClientLeft: it did.
+        Stopping: the server cancelled us; uvicorn would log a traceback of that.
     """
     task = asyncio.create_task(work)
     watch = asyncio.create_task(wait_for_disconnect(request))
@@ -29,6 +40,8 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) ->
         if task.done():
             return task.result()
         raise ClientLeft
+    except asyncio.CancelledError as error:
+        raise Stopping from error
     finally:
         for each in (task, watch):
             each.cancel()
@@ -55,7 +68,7 @@ class CancellingResponse(StreamingResponse):
         """Send the stream to its end or until the client leaves."""
         try:
             await run_while_connected(Request(scope, receive), self.send_all(send))
-        except ClientLeft:
+        except (ClientLeft, Stopping):
             return
 
     async def send_all(self, send: Send) -> None:

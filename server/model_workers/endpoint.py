@@ -1,5 +1,6 @@
 """The OpenAI-style endpoint over all model workers. Knows no models and no templates."""
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -25,7 +26,12 @@ from server.errors import (
     ZhiwenError,
 )
 from server.language import accepted_language
-from server.model_workers.disconnect import CancellingResponse, ClientLeft, run_while_connected
+from server.model_workers.disconnect import (
+    CancellingResponse,
+    ClientLeft,
+    Stopping,
+    run_while_connected,
+)
 from server.model_workers.dispatch import ControllerGone, Dispatcher
 from server.model_workers.endpoint_gate import EndpointGate, answer
 from server.model_workers.generator import Generation, Piece
@@ -128,6 +134,8 @@ class Endpoint:
                         yield each
             except ZhiwenError as error:
                 yield event(error_body(error, language))
+            except asyncio.CancelledError:  # if it was the client who left, nobody reads this
+                yield event(error_body(Stopping(), language))
 
         return CancellingResponse(events(), "text/event-stream")
 

@@ -33,7 +33,7 @@ class HookedServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(app: Starlette, host: str, port: int) -> HookedServer:
+def make_server(app: Starlette, host: str, port: int, *, grace_s: int = GRACE_S) -> HookedServer:
     """Return a server for an app; nothing listens yet."""
     level = logging.getLogger().level
     return HookedServer(
@@ -44,6 +44,6 @@ def make_server(app: Starlette, host: str, port: int) -> HookedServer:
             log_config=None,
             log_level=level,
             access_log=level <= logging.DEBUG,
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=grace_s,
         )
     )

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from server.errors import InvalidRequest, ModelBusy, ModelFailed, PromptTooLong, ZhiwenError
+from server.model_workers.disconnect import Stopping
 from server.model_workers.generator import Generation, Piece
 from server.readiness import StillStarting
 
@@ -19,7 +20,7 @@ END = b"\0"
 # The errors that a worker tells; anything else becomes ModelFailed.
 TRAVELLERS: dict[str, type[ZhiwenError]] = {
     kind.code: kind
-    for kind in (InvalidRequest, PromptTooLong, ModelFailed, ModelBusy, StillStarting)
+    for kind in (InvalidRequest, PromptTooLong, ModelFailed, ModelBusy, StillStarting, Stopping)
 }
 
 

@@ -13,7 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from server.errors import InvalidRequest, ModelFailed, ZhiwenError
-from server.model_workers.disconnect import CancellingResponse, ClientLeft, run_while_connected
+from server.model_workers.disconnect import (
+    CancellingResponse,
+    ClientLeft,
+    Stopping,
+    run_while_connected,
+)
 from server.model_workers.gate import SecretGate, refuse
 from server.model_workers.generator import Generation, Piece
 from server.model_workers.probes import probe_routes
@@ -88,6 +93,8 @@ async def frames(worker: ModelWorker, generation: Generation) -> AsyncGenerator[
                 yield frame(write_piece(piece))
     except ZhiwenError as error:
         yield frame(write_error(error))
+    except asyncio.CancelledError:  # if it was the client who left, nobody reads this
+        yield frame(write_error(Stopping()))
 
 
 async def generate(worker: ModelWorker, generation: Generation) -> Piece:

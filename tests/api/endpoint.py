@@ -17,6 +17,7 @@ class Endpoint:
     pieces: list[str] = field(default_factory=lambda: ["The answer ", "is 42 [1]."])
     status: int = 200
     breaks_after: int | None = None  # pieces after which the connection is cut
+    is_cut_cleanly: bool = False  # as a killed server does: an end like any other
     pause_s: float = 0.0  # between two pieces
     models: list[str] = field(default_factory=lambda: ["tiny-model"])
     raw_lines: list[str] = field(default_factory=list)  # sent instead of pieces
@@ -48,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
     def stream(self) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
-        if self.endpoint.breaks_after is not None:
+        if self.endpoint.breaks_after is not None and not self.endpoint.is_cut_cleanly:
             self.send_header("content-length", "1000000")
         self.end_headers()
         for number, piece in enumerate(self.endpoint.pieces):

@@ -160,9 +160,11 @@ def test_the_model_that_wrote_an_answer_is_named(llm_client: TestClient) -> None
     assert (item["model"], item["mode"]) == ("tiny-model", "llm")
 
 
+@pytest.mark.parametrize("is_cut_cleanly", [False, True])
 def test_what_a_model_said_before_it_broke_off_is_kept(
-    llm_client: TestClient, endpoint: Endpoint
+    llm_client: TestClient, endpoint: Endpoint, is_cut_cleanly: bool
 ) -> None:
+    endpoint.is_cut_cleanly = is_cut_cleanly
     conversation = begin(llm_client, knowledge_base="kb")
     endpoint.breaks_after = 1
     answer = llm_client.post(

@@ -10,6 +10,8 @@ import pytest
 from tests.container import host
 from tests.container.image import Image, Store
 
+SIZE_MB = pytest.StashKey[int]()
+
 
 @pytest.fixture(scope="session")
 def image(request: pytest.FixtureRequest) -> Iterator[Image]:
@@ -20,7 +22,14 @@ def image(request: pytest.FixtureRequest) -> Iterator[Image]:
     with tempfile.TemporaryDirectory(prefix="zhiwen-image-") as passing:
         store = Store(Path(kept or passing))
         built = store.build()
-        terminal = request.config.get_terminal_writer()
-        terminal.line(f"\nThe image for CPUs has {built.size_mb} MiB.")
+        request.config.stash[SIZE_MB] = built.size_mb
         yield built
         store.buildah("rm", "--all")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Report the size."""
+    if SIZE_MB in config.stash:
+        terminalreporter.line(f"The image for CPUs: {config.stash[SIZE_MB]} MiB")

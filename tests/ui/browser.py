@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Dialog, Page, Request
+from playwright.sync_api import ConsoleMessage, Dialog, Page, Request, expect
 
 REQUIRED = "ZHIWEN_REQUIRE_BROWSER"
 # As root, Chromium has no sandbox; no name but this machine's resolves, so nothing gets out.
@@ -62,7 +62,18 @@ class Record:
         if message.type == "error" and not HARMLESS.search(place):
             self.complaints.append(f"{message.text} ({place})")
 
+    @property
+    def problems(self) -> list[str]:
+        """Return everything that must not be."""
+        return [
+            *(f"asked for {url}" for url in self.strangers),
+            *(f"showed the dialog {text!r}" for text in self.dialogs),
+            *(f"complained: {text}" for text in self.complaints),
+        ]
 
-def wait_for_run(page: Page) -> None:
-    """Wait until the script of the page has run to its end."""
+
+def wait_until_drawn(page: Page) -> None:
+    """Wait until the script has run to its end and everything that it asked for is there."""
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    page.evaluate("document.fonts.ready.then(() => true)")

@@ -51,6 +51,11 @@ class Product:
             parts = [("files", (file, text.encode())) for file, text in files.items()]
             self.api("POST", f"/knowledge_bases/{name}/files", files=parts)
 
+    def forget_conversations(self) -> None:
+        """Delete all conversations."""
+        for conversation in self.api("GET", "/conversations").json():
+            self.api("DELETE", f"/conversations/{conversation['id']}")
+
     def file_names(self, name: str) -> set[str]:
         """Return the names of the files in a knowledge base."""
         return {file["name"] for file in self.api("GET", f"/knowledge_bases/{name}/files").json()}

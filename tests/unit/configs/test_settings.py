@@ -41,6 +41,14 @@ def test_the_short_variable_sets_the_api_key(monkeypatch: pytest.MonkeyPatch) ->
     assert load_settings().auth.api_key == "a-long-secret"
 
 
+@pytest.mark.parametrize(
+    "key", ["密钥密钥密钥密钥密钥密钥", "spaces in the key", "a-tab\tin-the-key"]
+)
+def test_an_api_key_that_no_header_can_carry_is_refused(key: str) -> None:
+    with pytest.raises(SettingsError, match="API key must be ASCII"):
+        load_settings(auth={"api_key": key})
+
+
 def test_a_short_api_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZHIWEN_API_KEY", "abc")
     with pytest.raises(SettingsError, match="at least 12 characters"):

@@ -67,7 +67,7 @@ class Script(Generator):
 @contextmanager
 def running(app: Starlette, port: int) -> Iterator[HookedServer]:
     """Serve an app in a thread; the hooks may be set before."""
-    with running_server(make_server(app, "127.0.0.1", port)) as server:
+    with running_server(make_server(app, "127.0.0.1", port, grace_s=0)) as server:
         yield server
 
 
@@ -92,13 +92,14 @@ def running_worker(
     controller: str,
     name: str = "tiny",
     max_waiting: int = 32,
+    secret: str = SECRET,
 ) -> Iterator[ModelWorker]:
     """Serve a worker that registers with a controller; returns before it has."""
     port = free_port()
     model = ModelSettings(path="-", max_waiting=max_waiting)
     worker = ModelWorker(name, generator, model, address=f"http://127.0.0.1:{port}")
-    attendance = Attendance(worker, settings, controller=controller, secret=SECRET)
-    server = make_server(make_worker_app(worker, SECRET), "127.0.0.1", port)
+    attendance = Attendance(worker, settings, controller=controller, secret=secret)
+    server = make_server(make_worker_app(worker, SECRET), "127.0.0.1", port, grace_s=0)
     server.on_listen, server.on_stop = attendance.begin, attendance.end
     with running_server(server):
         yield worker

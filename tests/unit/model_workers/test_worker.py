@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -155,19 +156,23 @@ def test_it_serves_as_many_at_once_as_the_generator_can(start: Start) -> None:
     script = Script(pause=asyncio.Event(), parallel_limit=2)
     worker = start(script)
 
-    async def crowd() -> None:
+    async def crowd() -> int:
         headers = {"X-Zhiwen-Worker-Secret": SECRET}
         url = f"{worker.worker_addr}/worker_generate"
         async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=30) as many:
             requests = [asyncio.create_task(many.post(url, json=ASK)) for _ in range(3)]
             await asyncio.to_thread(
-                wait_until, lambda: worker.get_queue_length() == 3, WITHIN_S, "all there"
+                wait_until,
+                lambda: worker.get_queue_length() == 3 and len(script.generations) > 1,
+                WITHIN_S,
+                "all there",
             )
+            at_once = len(script.generations)
             for request in requests:
                 request.cancel()
+        return at_once
 
-    asyncio.run(crowd())
-    assert len(script.generations) == 2
+    assert asyncio.run(crowd()) == 2
 
 
 def test_it_says_good_bye_when_it_stops(
@@ -178,6 +183,31 @@ def test_it_says_good_bye_when_it_stops(
         wait_ready(worker)
     found = http.post(f"{controller}/get_worker_address", json={"model": "tiny"}).json()
     assert found == {"address": ""}
+
+
+@pytest.mark.parametrize("route", ["worker_generate_stream", "worker_generate"])
+def test_a_request_that_outlasts_the_stop_is_told(
+    chain_settings: Settings, controller: str, http: httpx.Client, route: str
+) -> None:
+    script = Script(pause=asyncio.Event())
+    with ThreadPoolExecutor() as pool:
+        with running_worker(script, chain_settings.workers, controller=controller) as worker:
+            wait_ready(worker)
+            answer = pool.submit(ask, http, worker, route)
+            wait_until(lambda: script.generations, WITHIN_S, "begun")
+        assert b'"stopping"' in answer.result().content
+
+
+def test_a_worker_with_another_secret_says_what_is_wrong(
+    chain_settings: Settings, controller: str
+) -> None:
+    context = running_worker(
+        Script(), chain_settings.workers, controller=controller, secret="another secret"
+    )
+    with context as worker:
+        wait_until(
+            lambda: "workers.secret" in worker.readiness.read().doing_en, WITHIN_S, "refused"
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from configs import ROOT
-from tests.unit.webui_pages.conftest import KEY
+from server.schemas.native import CreateKnowledgeBase
+from tests.api.endpoint import Endpoint, serve
+from tests.unit.webui_pages.conftest import KEY, filled_api
 from webui_pages import session
 from webui_pages.client import ApiClient
 
@@ -95,6 +98,36 @@ def test_a_question_that_fails_can_be_asked_again(app: AppTest) -> None:
     ask(app.run(), "?")
     assert "empty" in app.error[0].value
     assert button(app, "Ask again")
+
+
+def test_a_failed_question_is_forgotten_in_a_new_chat(app: AppTest) -> None:
+    ask(app.run(), "?")
+    button(app, "New chat").click().run()
+    assert not app.error
+    assert app.title
+
+
+def test_a_knowledge_base_without_files_leads_to_where_they_are_added(
+    app: AppTest, api: str
+) -> None:
+    ApiClient(api).create_knowledge_base(CreateKnowledgeBase(name="empty"))
+    app.run()
+    app.selectbox[0].set_value("empty").run()
+    ApiClient(api).delete_knowledge_base("empty")
+    assert not app.exception
+    assert [link.proto.label for link in app.get("page_link")] == ["Add documents"]
+
+
+def test_a_model_that_serves_writes_and_its_answer_is_markdown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = Endpoint(pieces=["**Every** six ", "months [1]. ![x](http://evil.example/x.png)"])
+    with serve(endpoint), filled_api(tmp_path, llm={"base_url": endpoint.url}) as url:
+        app = ask(open_app(url, monkeypatch).run(), QUESTION)
+    session.settings.cache_clear()
+    answer = next(line.value for line in app.markdown if "Every" in line.value)
+    assert answer.startswith("**Every** six months [1](#source-")
+    assert r"!\[x]" in answer
 
 
 def test_an_api_that_is_away_is_told_with_a_way_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ STREAM = (
 FRAMES = [Frame("delta", {"text": "a\u2028b 知"}), Frame("message", 1)]
 
 
-@pytest.mark.parametrize("size", range(1, len(STREAM) + 1))
+@pytest.mark.parametrize("size", range(1, 20))
 def test_frames_do_not_depend_on_where_the_bytes_are_cut(size: int) -> None:
     parts = [STREAM[i : i + size] for i in range(0, len(STREAM), size)]
     assert list(read_frames(parts)) == FRAMES

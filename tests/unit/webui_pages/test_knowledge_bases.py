@@ -1,0 +1,70 @@
+from collections.abc import Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from webui_pages import session
+from webui_pages.knowledge_bases_files import spoken
+from webui_pages.knowledge_bases_upload import shorten
+
+SCRIPT = "from webui_pages.knowledge_bases import show\nshow()"
+
+
+@pytest.fixture
+def page(api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    monkeypatch.setenv("ZHIWEN_UI__API_URL", api)
+    session.settings.cache_clear()
+    drawn = AppTest.from_string(SCRIPT, default_timeout=60)
+    drawn.query_params["kb"] = "docs"
+    yield drawn.run()
+    session.settings.cache_clear()
+
+
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def test_it_lists_the_files(page: AppTest) -> None:
+    assert not page.exception
+    assert "manual\\.md" in labels(page)
+
+
+def test_a_name_that_holds_markup_shows_as_it_is(page: AppTest) -> None:
+    assert "trap \\<b\\>\\.txt" in labels(page)
+
+
+def test_the_first_step_of_all_is_a_knowledge_base() -> None:
+    script = (
+        "from webui_pages.client import ApiClient\n"
+        "from webui_pages.knowledge_bases import show_first_steps\n"
+        "show_first_steps(ApiClient('http://127.0.0.1:9'))"
+    )
+    page = AppTest.from_string(script).run()
+    assert not page.exception
+    assert labels(page) == ["New knowledge base"]
+
+
+@pytest.mark.parametrize(
+    ("known", "claim"),
+    [
+        ({"en", "zh"}, "English and Chinese are searched by meaning"),
+        ({"en"}, "Chinese by words"),
+        ({"zh"}, "English by words"),
+        (set(), "no embedding model"),
+    ],
+)
+def test_the_languages_of_the_embedding_model_are_explained(known: set[str], claim: str) -> None:
+    script = (
+        "import streamlit as st\n"
+        "from webui_pages.knowledge_bases import describe_languages\n"
+        f"st.text(describe_languages({known!r}))"
+    )
+    assert claim in AppTest.from_string(script).run().text[0].value
+
+
+def test_a_spoken_name_holds_no_markup() -> None:
+    assert spoken("![x](a_b).md 手册-1") == "  x  a_b .md 手册-1"
+
+
+def test_many_names_are_cut_short() -> None:
+    assert shorten(["a", "b", "c", "d", "e", "f", "g"]).startswith("a, b, c, d, e, and 2 more")
