@@ -17,7 +17,7 @@ CERTIFICATES = Path("/etc/ssl/certs")
 def obstacle() -> str:
     """Return why no image can be built and run here, "" if nothing is in the way."""
     if not os.environ.get("ZHIWEN_TEST_IMAGE"):
-        return "takes minutes and about 15 GB of disk: make test-image"
+        return "takes minutes and about 10 GB of disk: make test-image"
     if os.geteuid() != 0:
         return "only root can build and run images without an engine"
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]

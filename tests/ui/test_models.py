@@ -31,7 +31,8 @@ def product(
     place = new_place(
         tmp_path_factory.mktemp("taught"),
         ZHIWEN_WORKERS__MODELS=json.dumps(models),
-        ZHIWEN_LLM__MAX_TOKENS="3000",  # long enough to be stopped
+        ZHIWEN_LLM__MAX_TOKENS="12000",  # long enough to be stopped
+        ZHIWEN_LLM__CONTEXT_TOKENS="16000",
     )
     with run_product(place) as running:
         wait_until(lambda: running.api("GET", "/models").json(), READY_WITHIN_S, "the model")
