@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_KEY_CHARS = 12
+SECRETS = ("api_key", "secret", "url")
 DEFAULTS = ROOT / "configs" / "defaults.yaml"
 
 
@@ -39,6 +40,8 @@ def check_url(url: str) -> str:
         raise ValueError(
             "must begin with http:// or https:// and a host, as http://localhost:11434/v1"
         )
+    if parts.username or parts.password:  # URLs are shown in messages and logs
+        raise ValueError("must not hold a user or password; keys belong into api_key")
     return url
 
 
@@ -305,7 +308,10 @@ def describe(problem: Any) -> str:  # pydantic's ErrorDetails, a TypedDict of it
         near = difflib.get_close_matches(name, list_names(), n=1)
         hint = f"did you mean {near[0]}?" if near else "configs/defaults.yaml lists all of them"
         return f"{name}: there is no such setting; {hint}"
-    return f"{name} = {problem['input']!r}: {problem['msg']}"
+    value = problem["input"]
+    # A section as a whole, or a key, would show secrets to whoever reads the log.
+    is_shown = not isinstance(value, (dict, Section)) and not name.endswith(SECRETS)
+    return f"{name} = {value!r}: {problem['msg']}" if is_shown else f"{name}: {problem['msg']}"
 
 
 def list_names() -> list[str]:

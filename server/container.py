@@ -24,7 +24,7 @@ from server.knowledge_base.retrieval import Retriever
 from server.knowledge_base.samples import create_samples
 from server.knowledge_base.service import KnowledgeBases
 from server.llm.client import LlmClient
-from server.model_workers.shared_secret import shared_secret
+from server.model_workers.shared_secret import prove, shared_secret
 from server.network import base_url, is_loopback, needs_key, ui_host
 from server.readiness import Readiness
 
@@ -137,4 +137,10 @@ def open_llm(settings: Settings) -> LlmClient:
     # On loopback the endpoint asks for no key.
     key = "" if is_loopback(workers.host) else settings.auth.api_key or shared_secret(settings)
     url = f"{base_url(workers.host, workers.endpoint_port)}/v1"
-    return LlmClient(llm, base_url=url, api_key=key, is_expected=bool(workers.models))
+    return LlmClient(
+        llm,
+        base_url=url,
+        api_key=key,
+        is_expected=bool(workers.models),
+        prove=lambda nonce: prove(shared_secret(settings), nonce),
+    )

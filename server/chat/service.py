@@ -31,6 +31,7 @@ from server.errors import (
     TooLarge,
     ZhiwenError,
 )
+from server.knowledge_base.analysis import language_of
 from server.knowledge_base.retrieval import Retrieval, Retriever
 from server.llm.client import ChatTurn, LlmClient, Sampling
 
@@ -206,7 +207,10 @@ class ChatService:
         )
         draft.model = await self.llm.choose_model(ask.sampling.model)
         turns = [*history, ChatTurn("user", prompt)]
-        async with aclosing(self.llm.stream(draft.model, turns, ask.sampling)) as pieces:
+        stream = self.llm.stream(
+            draft.model, turns, ask.sampling, language=prepared.retrieval.language
+        )
+        async with aclosing(stream) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -250,7 +254,8 @@ class ChatService:
         model = await self.llm.choose_model(sampling.model)
         room = self._room(sampling) - count_tokens(prompt)
         turns = [*fit_history(history, room), ChatTurn("user", prompt)]
-        async with aclosing(self.llm.stream(model, turns, sampling)) as pieces:
+        stream = self.llm.stream(model, turns, sampling, language=language_of(checked))
+        async with aclosing(stream) as pieces:
             async for piece in pieces:
                 yield piece
 

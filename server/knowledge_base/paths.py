@@ -14,7 +14,6 @@ class DataFolder:
         self.root = root.resolve()
         self.database = self.root / "zhiwen.db"
         self.lock = self.root / ".run" / "api.lock"
-        self.services = self.root / ".run" / "services.json"  # written by the supervisor
         self.models = self.root / ".cache" / "models"
         self.indexes = self.root / ".cache" / "api"  # private to the one process that serves
 

@@ -1,10 +1,12 @@
 """A client for any OpenAI-style endpoint. Knows no prompts and no knowledge bases."""
 
+import hmac
 import json
 import logging
 import math
+import secrets
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from configs.settings import LlmSettings
+from server.datatypes import Language
 from server.errors import LanguageModelFailed
 from server.network import is_loopback
 
@@ -20,6 +23,7 @@ logger = logging.getLogger(__name__)
 CONNECT_S = 10
 LIST_EVERY_S = 2.0  # how old the list of models may be
 LIST_WITHIN_S = 3.0
+NONCE, PROOF = "X-Zhiwen-Nonce", "X-Zhiwen-Proof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +47,23 @@ class LlmClient:
     """Streams answers from an OpenAI-style endpoint; one for the whole service.
 
     ``is_expected``: the endpoint is there to serve, so its failure is worth telling. Otherwise it
-    counts only from the first time on that it lists a model.
+    counts only from the first time on that it lists a model. ``prove``: returns what an endpoint
+    of our own answers to a nonce; whoever else listens on its port gets no passage to read.
     """
 
     def __init__(
-        self, settings: LlmSettings, *, base_url: str, api_key: str, is_expected: bool
+        self,
+        settings: LlmSettings,
+        *,
+        base_url: str,
+        api_key: str,
+        is_expected: bool,
+        prove: Callable[[str], str] | None = None,
     ) -> None:
         self.settings = settings
         self.base_url = base_url.rstrip("/")
         self._is_expected = is_expected
+        self._prove = prove
         self._listed: tuple[str, ...] = ()
         self._listed_at = -math.inf
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -85,16 +97,25 @@ class LlmClient:
         Raises:
             LanguageModelFailed: the endpoint lists no model.
         """
-        if chosen := asked or self.settings.model:
+        chosen = asked or self.settings.model
+        if chosen and self._prove is None:
             return chosen
-        if names := await self._fetch_models(timeout_s=self.settings.timeout_s):
-            return names[0]
+        names = await self._fetch_models(timeout_s=self.settings.timeout_s)
+        if chosen or names:
+            return chosen or names[0]
         raise self._failure("no model is running there (yet)", "尚无模型在运行")
 
     async def stream(
-        self, model: str, messages: Sequence[ChatTurn], sampling: Sampling
+        self,
+        model: str,
+        messages: Sequence[ChatTurn],
+        sampling: Sampling,
+        *,
+        language: Language = "en",
     ) -> AsyncGenerator[str]:
         """Yield the pieces of an answer as they come; closing the iterator cancels the request.
+
+        ``language`` is that in which the endpoint is asked to tell its errors.
 
         Raises:
             LanguageModelFailed: the endpoint cannot be reached, answers an error or nothing, or
@@ -104,7 +125,10 @@ class LlmClient:
         is_empty, is_whole = True, False
         try:
             async with self._http.stream(
-                "POST", f"{self.base_url}/chat/completions", json=body
+                "POST",
+                f"{self.base_url}/chat/completions",
+                json=body,
+                headers={"Accept-Language": language},
             ) as response:
                 if response.is_error:
                     await response.aread()
@@ -140,9 +164,13 @@ class LlmClient:
         }
 
     async def _fetch_models(self, *, timeout_s: float) -> tuple[str, ...]:
+        nonce = secrets.token_hex(16)
         try:
-            response = await self._http.get(f"{self.base_url}/models", timeout=timeout_s)
+            response = await self._http.get(
+                f"{self.base_url}/models", timeout=timeout_s, headers={NONCE: nonce}
+            )
             response.raise_for_status()
+            self._check_proof(nonce, response.headers.get(PROOF, ""))
             return tuple(str(model["id"]) for model in response.json()["data"])
         except httpx.HTTPStatusError as error:
             raise self._failure(*describe_error(error.response)) from error
@@ -153,6 +181,13 @@ class LlmClient:
                 "it lists no model; set llm.model in zhiwen.yaml",
                 "未列出任何模型，请在 zhiwen.yaml 中设置 llm.model",
             ) from error
+
+    def _check_proof(self, nonce: str, proof: str) -> None:
+        if self._prove and not hmac.compare_digest(self._prove(nonce), proof):
+            raise self._failure(
+                "another program, or one with another worker secret, answers there",
+                "该地址上是其他程序，或其 worker 密钥不一致",
+            )
 
     def _read(self, data: str) -> tuple[str, bool]:
         """Return the text of one event, "" if it has none, and whether the answer ends with it."""
@@ -188,7 +223,8 @@ def describe_error(response: httpx.Response) -> tuple[str, str]:
 def error_text(body: Any) -> str:  # any JSON value
     """Return the message of an error in OpenAI's or another shape."""
     message = body.get("error", body) if isinstance(body, dict) else body
-    return str(message.get("message", message) if isinstance(message, dict) else message)
+    text = message.get("message", message) if isinstance(message, dict) else message
+    return str(text).strip().rstrip(".。")  # it becomes part of a sentence
 
 
 def describe_fault(error: httpx.HTTPError, timeout_s: float) -> tuple[str, str]:

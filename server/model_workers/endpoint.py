@@ -17,6 +17,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from configs import Settings
+from server.disconnect import (
+    CancellingResponse,
+    ClientLeft,
+    Stopping,
+    run_while_connected,
+)
 from server.errors import (
     InternalError,
     InvalidRequest,
@@ -26,12 +32,6 @@ from server.errors import (
     ZhiwenError,
 )
 from server.language import accepted_language
-from server.model_workers.disconnect import (
-    CancellingResponse,
-    ClientLeft,
-    Stopping,
-    run_while_connected,
-)
 from server.model_workers.dispatch import ControllerGone, Dispatcher
 from server.model_workers.endpoint_gate import EndpointGate, answer
 from server.model_workers.generator import Generation, Piece

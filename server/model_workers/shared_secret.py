@@ -1,6 +1,7 @@
 """The secret that controller, workers and endpoint share. Knows no requests."""
 
 import fcntl
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from configs import Settings
 
 HEADER = "X-Zhiwen-Worker-Secret"
+NONCE_HEADER = "X-Zhiwen-Nonce"
+PROOF_HEADER = "X-Zhiwen-Proof"
 PRIVATE_FILE = 0o600
 
 
@@ -19,6 +22,11 @@ def secret_file(data: Path) -> Path:
 def shared_secret(settings: Settings) -> str:
     """Return the secret of the settings, else the one of the data folder, minted at first use."""
     return settings.workers.secret or read_or_mint(secret_file(settings.paths.data))
+
+
+def prove(secret: str, nonce: str) -> str:
+    """Return what shows the sender of a nonce that we know the secret, without telling it."""
+    return hmac.digest(secret.encode(), nonce.encode(), "sha256").hex()
 
 
 def read_or_mint(path: Path) -> str:

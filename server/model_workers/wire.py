@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from server.disconnect import Stopping
 from server.errors import InvalidRequest, ModelBusy, ModelFailed, PromptTooLong, ZhiwenError
-from server.model_workers.disconnect import Stopping
 from server.model_workers.generator import Generation, Piece
 from server.readiness import StillStarting
 

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from server.errors import InvalidRequest, ModelFailed, ZhiwenError
-from server.model_workers.disconnect import (
+from server.disconnect import (
     CancellingResponse,
     ClientLeft,
     Stopping,
     run_while_connected,
 )
+from server.errors import InvalidRequest, ModelFailed, ZhiwenError
 from server.model_workers.gate import SecretGate, refuse
 from server.model_workers.generator import Generation, Piece
 from server.model_workers.probes import probe_routes

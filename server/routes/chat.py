@@ -1,6 +1,6 @@
 """``/api/v1/chat`` and the stored answers."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -11,6 +11,7 @@ from sse_starlette import ServerSentEvent
 from server.chat.events import Ask, Delta, Event, Final, Sources
 from server.chat.sources import describe_sources
 from server.db.models import MessageRow
+from server.disconnect import CLIENT_LEFT, ClientLeft, run_while_connected
 from server.llm.client import ChatTurn, Sampling
 from server.routes.dependencies import Objects
 from server.routes.errors import ERRORS, error_body
@@ -46,19 +47,25 @@ async def chat(request: Request, objects: Objects, body: ChatRequest) -> Respons
     prepared = await objects.chat.prepare(ask)
     events = objects.chat.answer(prepared)
     if not body.stream:
-        return await collect(events, return_trace=body.return_trace)
+        try:
+            return await run_while_connected(
+                request, collect(events, return_trace=body.return_trace)
+            )
+        except ClientLeft:
+            return Response(status_code=CLIENT_LEFT)
     frames = frame(events, return_trace=body.return_trace)
     return stream(frames, lambda error: event(error_body(request, error), "error"))
 
 
-async def collect(events: AsyncIterator[Event], *, return_trace: bool) -> ChatAnswer:
+async def collect(events: AsyncGenerator[Event], *, return_trace: bool) -> ChatAnswer:
     """Return the whole answer at once."""
     sources: list[dict[str, Any]] = []
-    async for item in events:
-        if isinstance(item, Sources):
-            sources = describe_sources(item.sources)
-        elif isinstance(item, Final):
-            final = item
+    async with aclosing(events):
+        async for item in events:
+            if isinstance(item, Sources):
+                sources = describe_sources(item.sources)
+            elif isinstance(item, Final):
+                final = item
     return ChatAnswer.model_validate({**describe_final(final, return_trace), "sources": sources})
 
 

@@ -1,6 +1,5 @@
 """``/api/v1/status`` and ``/api/v1/models``: what runs and how it is set up."""
 
-import json
 import os
 import platform
 import shutil
@@ -17,6 +16,7 @@ from server.network import needs_key
 from server.routes.dependencies import Objects
 from server.routes.errors import ERRORS
 from server.schemas.native import ServedModel, Status
+from server.service_states import read_states, states_file
 from server.version import VERSION
 
 router = APIRouter(prefix="/api/v1", tags=["status"], responses=ERRORS)
@@ -65,7 +65,7 @@ def describe_status(objects: Container, models: list[str]) -> Status:
             "embedding_languages": objects.embedders.languages(model),
             "llm": objects.llm.base_url if uses_llm else None,
             "models": models,
-            "services": read_services(objects.folder.services),
+            "services": our_services(settings.paths.data),
             "packages": find_versions(),
             "settings": settings.model_dump(mode="json", exclude=SECRETS),
             "data": str(settings.paths.data),
@@ -74,13 +74,10 @@ def describe_status(objects: Container, models: list[str]) -> Status:
     )
 
 
-def read_services(path: Path) -> list[dict[str, Any]]:
-    """Return the services as their supervisor lists them, none if it does not list this process."""
-    try:
-        services: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return []
-    return services if os.getpid() in {service["pid"] for service in services} else []
+def our_services(data: Path) -> list[dict[str, Any]]:
+    """Return the services as their supervisors list them, none if this process is not listed."""
+    services = read_states(states_file(data))
+    return services if os.getpid() in {service.get("pid") for service in services} else []
 
 
 def find_versions() -> dict[str, str]:

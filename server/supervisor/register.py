@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from server.service_states import read_states, states_file
 from server.supervisor import pidfile
 from server.supervisor.child import Child
 from server.supervisor.console import Console
@@ -84,11 +85,6 @@ def describe(child: Child) -> dict[str, Any]:
     }
 
 
-def states_file(data: Path) -> Path:
-    """Return where all supervisors of a data folder say how their services are."""
-    return data / ".run" / "services.json"
-
-
 def replace_states(data: Path, states: Sequence[dict[str, Any]], names: set[str]) -> None:
     """Put the states of the named services in place of those before; others' stay."""
     path = states_file(data)
@@ -111,16 +107,6 @@ def is_alive(data: Path, service: str) -> bool:
     """Return whether a service or its supervisor still runs."""
     entries = pidfile.read(pidfile.pid_file(data, service))
     return any(entry.process() is not None for entry in entries)
-
-
-def read_states(path: Path) -> list[dict[str, Any]]:
-    """Return the states, none if the file is missing or damaged."""
-    try:
-        states = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return []
-    rows = states if isinstance(states, list) else []
-    return [row for row in rows if isinstance(row, dict) and "name" in row]
 
 
 @contextmanager

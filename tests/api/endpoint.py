@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from server.llm.client import NONCE, PROOF
+from server.model_workers.shared_secret import prove
+
 
 @dataclass
 class Endpoint:
@@ -20,6 +23,8 @@ class Endpoint:
     is_cut_cleanly: bool = False  # as a killed server does: an end like any other
     pause_s: float = 0.0  # between two pieces
     models: list[str] = field(default_factory=lambda: ["tiny-model"])
+    secret: str = ""  # proves that it knows it, as our own endpoint does
+    sent: int = 0  # pieces that a client took
     raw_lines: list[str] = field(default_factory=list)  # sent instead of pieces
     requests: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -57,6 +62,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
             time.sleep(self.endpoint.pause_s)
             self.send_line(f"data: {json.dumps({'choices': [{'delta': {'content': piece}}]})}")
+            self.endpoint.sent += 1
         for line in self.endpoint.raw_lines:
             self.send_line(line)
         self.send_line("data: [DONE]")
@@ -67,6 +73,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, status: int, body: dict[str, Any]) -> None:
         self.send_response(status)
+        if self.endpoint.secret:
+            nonce = self.headers.get(NONCE, "")
+            self.send_header(PROOF, prove(self.endpoint.secret, nonce))
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 

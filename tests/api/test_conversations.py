@@ -21,6 +21,7 @@ from tests.conftest import make_settings, open_client, wait_until_ready
 from tests.e2e.processes import free_port, wait_until
 
 CONVERSATIONS = "/api/v1/conversations"
+SECRET = "a-secret-of-this-test"
 QUESTION = "How long is the pump warranty?"
 
 
@@ -39,6 +40,12 @@ def ask(client: TestClient, conversation: str, question: str = QUESTION, **field
 def endpoint() -> Iterator[Endpoint]:
     with serve(Endpoint()) as running:
         yield running
+
+
+def local_settings(folder: Path, endpoint: Endpoint) -> Settings:
+    """Return settings under which the endpoint stands where our own would."""
+    port = int(endpoint.url.rsplit(":", 1)[1].removesuffix("/v1"))
+    return make_settings(folder, workers={"endpoint_port": port, "secret": SECRET})
 
 
 def settings_for(folder: Path, endpoint: Endpoint) -> Settings:
@@ -235,9 +242,8 @@ def test_no_model_is_listed_where_none_serves(client: TestClient) -> None:
 
 
 def test_a_local_endpoint_that_begins_to_serve_is_used(tmp_path: Path, endpoint: Endpoint) -> None:
-    port = int(endpoint.url.rsplit(":", 1)[1].removesuffix("/v1"))
-    endpoint.models = []
-    with open_client(make_settings(tmp_path, workers={"endpoint_port": port})) as client:
+    endpoint.models, endpoint.secret = [], SECRET
+    with open_client(local_settings(tmp_path, endpoint)) as client:
         wait_until_ready(client)
         client.post("/api/v1/knowledge_bases", json={"name": "kb"})
         upload(client, "pump.md", PUMP_EN.encode())
@@ -252,6 +258,37 @@ def test_a_local_endpoint_that_begins_to_serve_is_used(tmp_path: Path, endpoint:
     assert (after["mode"], after["model"]) == ("llm", "late")
     assert lost["mode"] == "extractive"
     assert "no model is running" in lost["notice"]
+
+
+def test_a_stranger_on_the_port_of_our_endpoint_gets_nothing_to_read(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    endpoint.secret = "another-secret"
+    with open_client(local_settings(tmp_path, endpoint)) as client:
+        wait_until_ready(client)
+        client.post("/api/v1/knowledge_bases", json={"name": "kb"})
+        upload(client, "pump.md", PUMP_EN.encode())
+        conversation = begin(client, knowledge_base="kb")
+        answer = ask(client, conversation, model="tiny-model").json()
+        assert client.get("/api/v1/models").json() == []
+    assert answer["mode"] == "extractive"
+    assert endpoint.requests == []
+
+
+def test_an_answer_at_once_ends_when_its_client_leaves(tmp_path: Path, endpoint: Endpoint) -> None:
+    endpoint.pieces = [f"word{number} " for number in range(1000)]
+    endpoint.pause_s = 0.02
+    with served(settings_for(tmp_path, endpoint)) as client:
+        client.post("/api/v1/knowledge_bases", json={"name": "kb"})
+        upload(client, "pump.md", PUMP_EN.encode())  # type: ignore[arg-type]
+        conversation = begin(client, knowledge_base="kb")
+        body = {"question": QUESTION, "conversation_id": conversation, "stream": False}
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/api/v1/chat", json=body, timeout=1.5)
+        url = f"{CONVERSATIONS}/{conversation}"
+        wait_until(lambda: client.get(url).json()["items"], 10, "stored")
+        assert client.get(url).json()["items"][0]["stopped"]
+    assert 0 < endpoint.sent < 1000
 
 
 def test_the_status_tells_no_secret(tmp_path: Path) -> None:

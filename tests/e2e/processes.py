@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 
 from configs import ROOT
+from server.service_states import read_states, states_file
 from server.supervisor import instance, pidfile
 from server.supervisor.pidfile import Entry
-from server.supervisor.register import read_states, states_file
 
 READY_WITHIN_S = 120.0  # the first start reads the samples, on a busy machine
 

@@ -16,6 +16,7 @@ from tests.trained_model import (
     SENTENCE_EN,
     SENTENCE_ZH,
 )
+from tests.ui.browser import wait_until_drawn
 from tests.ui.conftest import Open, choose
 from tests.ui.product import Product, run_product
 
@@ -62,6 +63,8 @@ def test_the_sentence_of_the_model_arrives_with_its_citation(
 def test_an_answer_that_is_stopped_keeps_what_came_also_over_a_reload(open_page: Open) -> None:
     page = open_page()
     choose(page, "counting")
+    expect(page.get_by_role("main").locator("strong")).to_have_text("counting")
+    wait_until_drawn(page)  # sent while a page is drawn, Streamlit offers no way to stop
     send(page, LONG_QUESTION)
     answer = page.get_by_test_id("stChatMessage").last
     expect(answer).to_contain_text("one two three")

@@ -1,7 +1,7 @@
 """The chat routes of 0.2.x, as adapters without logic of their own."""
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from server.chat.events import Ask, Delta, Event, Final, SourceFound, Sources
 from server.chat.sources import describe_sources
 from server.datatypes import Language
+from server.disconnect import CLIENT_LEFT, ClientLeft, run_while_connected
 from server.errors import ZhiwenError
 from server.llm.client import ChatTurn, Sampling
 from server.routes.dependencies import Objects
@@ -46,7 +47,7 @@ async def knowledge_base_chat(
     prepared = await objects.chat.prepare(ask)
     events = objects.chat.answer(prepared)
     if not body.stream:
-        return answer_whole(request, await collect(request, events))
+        return await answer_at_once(request, collect(request, events))
     return stream(frame(request, events), lambda error: event(error_event(request, error)))
 
 
@@ -58,8 +59,13 @@ async def chat(request: Request, objects: Objects, body: Chat) -> Response:
     message_id = secrets.token_hex(16)
     first = await anext(pieces, "")  # what can be refused is refused before the stream begins
     if not body.stream:
-        text = first + "".join([piece async for piece in pieces])
-        return answer_whole(request, {"text": text, "message_id": message_id})
+
+        async def whole() -> dict[str, Any]:
+            async with aclosing(pieces):
+                text = first + "".join([piece async for piece in pieces])
+            return {"text": text, "message_id": message_id}
+
+        return await answer_at_once(request, whole())
 
     async def frames() -> AsyncGenerator[ServerSentEvent]:
         async with aclosing(pieces):
@@ -80,8 +86,12 @@ def sampling_of(body: Generation) -> Sampling:
     return Sampling(body.model_name, body.temperature, body.max_tokens)
 
 
-def answer_whole(request: Request, body: dict[str, Any]) -> Response:
+async def answer_at_once(request: Request, work: Coroutine[Any, Any, dict[str, Any]]) -> Response:
     """Return an answer that is not streamed: one event as in 0.2.x, or JSON if asked for."""
+    try:
+        body = await run_while_connected(request, work)
+    except ClientLeft:
+        return Response(status_code=CLIENT_LEFT)
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse(body)
 
@@ -97,15 +107,16 @@ def error_event(request: Request, error: ZhiwenError) -> dict[str, Any]:
     return {"code": body["code"], "msg": body["msg"]}
 
 
-async def collect(request: Request, events: AsyncIterator[Event]) -> dict[str, Any]:
+async def collect(request: Request, events: AsyncGenerator[Event]) -> dict[str, Any]:
     """Return the whole answer at once."""
     whole: dict[str, Any] = {}
-    async for item in events:
-        if isinstance(item, Sources):
-            whole = {"docs": describe_docs(request, item.sources)}
-            whole["sources"] = describe_sources(item.sources)
-        elif isinstance(item, Final):
-            whole = {"answer": item.answer, **whole, "message_id": item.message_id}
+    async with aclosing(events):
+        async for item in events:
+            if isinstance(item, Sources):
+                whole = {"docs": describe_docs(request, item.sources)}
+                whole["sources"] = describe_sources(item.sources)
+            elif isinstance(item, Final):
+                whole = {"answer": item.answer, **whole, "message_id": item.message_id}
     return whole
 
 

@@ -126,3 +126,18 @@ def test_every_setting_is_in_the_defaults_with_a_comment() -> None:
     }
     fields = {key for section in sections.values() for key in section.model_fields}
     assert fields <= commented
+
+
+@pytest.mark.parametrize(
+    "workers",
+    [
+        {"secret": "SECRET-of-the-workers", "expiry_s": 6},
+        {"models": {"q": {"worker": "engine", "api_key": "SECRET-of-an-engine"}}},
+        {"models": {"q": {"worker": "engine", "api_key": ["SECRET-of-an-engine"]}}},
+        {"models": {"q": {"path": "/m", "base_url": "http://user:SECRET@host"}}},
+    ],
+)
+def test_a_wrong_setting_is_told_without_the_secrets_beside_it(workers: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="workers") as error:
+        load_settings(workers=workers)
+    assert "SECRET" not in str(error.value)

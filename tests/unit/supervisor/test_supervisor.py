@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from server.service_states import states_file
 from server.supervisor import pidfile
 from server.supervisor import supervisor as supervisor_module
 from server.supervisor.child import Child
-from server.supervisor.register import states_file
 from tests.unit.supervisor.conftest import (
     MakeService,
     MakeSupervisor,

@@ -13,6 +13,8 @@ from server.errors import Unavailable
 
 T = TypeVar("T")
 
+CLIENT_LEFT = 499  # nginx's status; nobody reads it but the log
+
 
 class Stopping(Unavailable):
     """The process is asked to end and has waited long enough for the answer."""
