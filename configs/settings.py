@@ -79,8 +79,9 @@ class AuthSettings(Section):
     @model_validator(mode="after")
     def check_key(self) -> "AuthSettings":
         """Refuse a key that can be guessed, or that no header can carry."""
-        if not self.api_key.isascii() or not self.api_key.isprintable() or " " in self.api_key:
-            raise ValueError("the API key must be ASCII letters, digits and signs, without spaces")
+        key = self.api_key
+        if not (key.isascii() and key.isprintable() and key == key.strip()):
+            raise ValueError("the API key must be ASCII letters, digits and signs")
         if self.api_key and len(self.api_key) < MIN_KEY_CHARS:
             raise ValueError(f"the API key must have at least {MIN_KEY_CHARS} characters")
         return self

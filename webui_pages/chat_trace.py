@@ -9,6 +9,16 @@ from server.schemas.native import Message
 from webui_pages.catalogue import text
 
 MAX_CANDIDATES = 20
+DENSE = {
+    "used": "chat.trace_dense_used",
+    "no_model_for_language": "chat.trace_dense_no_model",
+}
+STEPS = {
+    "prepare": "chat.trace_step_prepare",
+    "lexical": "chat.trace_step_lexical",
+    "dense": "chat.trace_step_dense",
+    "fusion": "chat.trace_step_fusion",
+}
 
 
 def draw_trace(message: Message) -> None:
@@ -27,11 +37,16 @@ def draw_trace(message: Message) -> None:
 
 def describe(trace: dict[str, Any]) -> str:  # JSON of the API
     """Return what was asked for and how long it took, as HTML."""
-    timings = " · ".join(f"{name} {ms:.0f} ms" for name, ms in trace.get("timings_ms", {}).items())
+    timings = " · ".join(
+        f"{text(STEPS[name])} {ms:.0f} ms"
+        for name, ms in trace.get("timings_ms", {}).items()
+        if name in STEPS
+    )
+    dense = DENSE.get(trace.get("dense", ""))
     facts = {
         "chat.trace_query": trace.get("query", ""),
         "chat.trace_terms": " · ".join(map(str, trace.get("terms", []))),
-        "chat.trace_dense": trace.get("dense", ""),
+        "chat.trace_dense": text(dense) if dense else "",
         "chat.trace_timings": timings,
     }
     return "<br>".join(

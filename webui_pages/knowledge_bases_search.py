@@ -52,7 +52,7 @@ def draw_hit(hit: Source) -> str:
     scores = text(
         "knowledge_bases.search_scores",
         score=f"{hit.score:.2f}",
-        relevance=f"{hit.relevance:.2f}",
+        relevance=f"{hit.relevance:.0%}",
     )
     return (
         f'<div class="zw-chunk"><small><b>{hit.number}. {escape(" · ".join(where))}</b>'

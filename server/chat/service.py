@@ -64,6 +64,7 @@ class Draft:
     pieces: list[str] = field(default_factory=list)
     mode: Mode = "llm"
     model: str | None = None
+    prompt: str | None = None  # as the model got it
     notice: str | None = None  # why a weaker way of answering was taken
 
 
@@ -206,6 +207,7 @@ class ChatService:
             self._room(ask.sampling) - count_tokens(prompt),
         )
         draft.model = await self.llm.choose_model(ask.sampling.model)
+        draft.prompt = prompt
         turns = [*history, ChatTurn("user", prompt)]
         stream = self.llm.stream(
             draft.model, turns, ask.sampling, language=prepared.retrieval.language
@@ -272,7 +274,7 @@ def finish(prepared: Prepared, draft: Draft, *, stopped: bool = False) -> Final:
         mode=draft.mode,
         grounded=grounded,
         notice=notice,
-        trace=prepared.retrieval.trace,
+        trace=prepared.retrieval.trace | ({"prompt": draft.prompt} if draft.prompt else {}),
         model=draft.model,
         stopped=stopped,
     )

@@ -210,7 +210,7 @@ def describe(
         "query": question,
         "language": ranking.language,
         "terms": list(ranking.weights.words),
-        "dense": "used" if ranking.dense is not None else "left out: no model knows the language",
+        "dense": "used" if ranking.dense is not None else "no_model_for_language",
         **decision,
         "candidates": [
             {

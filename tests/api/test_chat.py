@@ -139,6 +139,8 @@ def test_a_language_model_answers_from_numbered_passages(
     assert "[1]" in prompt
     assert "24 months" in prompt
     assert prompt.endswith("How long is the pump warranty?")
+    stored = llm_client.get(f"/api/v1/messages/{answer['message_id']}").json()
+    assert stored["trace"]["prompt"] == prompt
 
 
 def test_citations_of_the_model_are_checked(llm_client: TestClient, endpoint: Endpoint) -> None:

@@ -42,7 +42,7 @@ def test_the_short_variable_sets_the_api_key(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    "key", ["密钥密钥密钥密钥密钥密钥", "spaces in the key", "a-tab\tin-the-key"]
+    "key", ["密钥密钥密钥密钥密钥密钥", " spaces around the key ", "a-tab\tin-the-key"]
 )
 def test_an_api_key_that_no_header_can_carry_is_refused(key: str) -> None:
     with pytest.raises(SettingsError, match="API key must be ASCII"):
