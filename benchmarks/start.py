@@ -55,11 +55,15 @@ def main() -> None:
 def measure_start(folder: Path) -> dict[str, float]:
     """Start all services, ask a question in each language, weigh and stop them."""
     ports = dict(zip(PORTS, find_free_ports(len(PORTS)), strict=True))
+    config = folder / "zhiwen.yaml"
+    config.write_text("{}", "utf-8")  # whoever measures may have settings of their own
+    clean = {name: v for name, v in os.environ.items() if not name.startswith("ZHIWEN_")}
     started = time.monotonic()
     supervisor = subprocess.Popen(
         [sys.executable, str(ROOT / "startup.py"), "-a", "-q"],
         env={
-            **os.environ,
+            **clean,
+            "ZHIWEN_CONFIG": str(config),
             "ZHIWEN_PATHS__DATA": str(folder / "data"),
             "ZHIWEN_PATHS__LOGS": str(folder / "logs"),
             **{name: str(port) for name, port in ports.items()},

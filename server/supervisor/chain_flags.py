@@ -61,13 +61,15 @@ def to_flags(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Flag
     if given.model_names and not given.model_path:
         parser.error("--model-names goes with --model-path 须与 --model-path 一起使用")
     addresses = dict(read_address(parser, text) for text in given.model_path_address)
+    if len(addresses) < len(given.model_path_address):
+        parser.error("--model-path-address names a model twice 重复指定了同一模型")
     path = given.model_path
     paths = {given.model_names or Path(path).resolve().name: path} if path else {}
     return Flags(
         llm_api=True,
         model_name=[*given.model_name, *addresses],
         model_paths={name: str(Path(path).expanduser().resolve()) for name, path in paths.items()},
-        addresses={Path(name).expanduser().name: address for name, address in addresses.items()},
+        addresses=addresses,
         controller=given.controller_address,
         workers=read_workers(given),
         device=given.device,

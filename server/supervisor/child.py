@@ -16,6 +16,7 @@ State = Literal["starting", "ready", "waiting", "failed", "stopped"]
 
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 300.0
+LOOK_EVERY_S = 5.0
 
 
 class Child:
@@ -28,7 +29,7 @@ class Child:
         self.was_ready = False
         self.deaths: deque[float] = deque()
         self.restart_at = 0.0
-        self.doing = ""
+        self.look_at = 0.0
         self.start()
 
     @property
@@ -55,6 +56,8 @@ class Child:
         self.process = Process(self.service)
         self.patience = Patience(self.service.patience_s)
         self.state = "starting"
+        self.doing = ""
+        self.failure = ""  # what the service itself told
 
     def tick(self, client: httpx.Client) -> None:
         """Do what is due now: echo the log, notice a death, restart, ask for readiness."""
@@ -67,12 +70,15 @@ class Child:
                 self.bury(code)
             elif self.state == "starting":
                 self.await_ready(client)
+            elif time.monotonic() >= self.look_at:
+                self.look_again(client)
 
     def retire(self) -> None:
         """End the service for good, because somebody asked for it."""
         if self.state != "stopped":
             self.state = "stopped"
-            self.process.signal(signal.SIGTERM)
+            if self.is_running:
+                self.process.signal(signal.SIGTERM)
             self.console.say(f"{self.name}: stopped on request", f"{self.name}：已按要求停止")
 
     def restart_when_due(self, now: float) -> None:
@@ -95,11 +101,14 @@ class Child:
         if answer.is_ready:
             self.state = "ready"
             self.was_ready = True
-            self.console.remark(f"{self.name}: ready", f"{self.name}：已就绪")
+            self.look_at = time.monotonic() + LOOK_EVERY_S
+            self.tell_ready()
             return
-        self.show(answer)
         if answer.has_failed:
+            self.failure = answer.doing.rstrip(".。")  # told once it has ended
             self.process.signal(signal.SIGTERM)
+        else:
+            self.show(answer)
         self.patience.note(answer.progress, answer.doing, self.process.log.offset)
         if self.patience.is_exhausted:
             self.console.say(
@@ -107,6 +116,20 @@ class Child:
                 f"{self.name}：{self.service.patience_s:.0f} 秒内没有任何进展，已将其终止。",
             )
             self.process.signal(signal.SIGABRT)  # its log then says where it hung
+
+    def look_again(self, client: httpx.Client) -> None:
+        """Show what a ready service lacks now, as its controller; it is left alone."""
+        self.look_at = time.monotonic() + LOOK_EVERY_S
+        answer = probe(client, self.service.ready_url)
+        if not answer.is_ready:
+            self.show(answer)
+        elif self.doing:
+            self.tell_ready()
+
+    def tell_ready(self) -> None:
+        """Say that the service can be used, and no more what it was doing."""
+        self.doing = ""
+        self.console.remark(f"{self.name}: ready", f"{self.name}：已就绪")
 
     def show(self, answer: Readiness) -> None:
         """Say what the service is doing, once for each thing."""
@@ -117,9 +140,10 @@ class Child:
     def bury(self, code: int) -> None:
         """Report a death, and decide whether there is another life."""
         self.echo(is_final=True)
-        ended = describe_exit(code)
+        ended = self.failure or describe_exit(code, self.console.language)
         if not self.was_ready:
-            self.doing = f"{ended} ({self.doing})" if self.doing else ended
+            is_known = not self.doing or self.failure
+            self.doing = ended if is_known else f"{ended} ({self.doing})"
             self.console.say(
                 f"{self.name} ended before it was ready: {self.doing}. Its last lines:",
                 f"{self.name} 未能就绪便退出：{self.doing}。最后的日志：",
@@ -132,11 +156,11 @@ class Child:
 
     def plan_restart(self, ended: str, now: float) -> None:
         """Restart after 1, 2, 4, 8 seconds; give up when it dies too often."""
+        self.doing = ended
         self.deaths.append(now)
         while now - self.deaths[0] > DEATHS_WITHIN_S:
             self.deaths.popleft()
         if len(self.deaths) >= MAX_DEATHS:
-            self.doing = ended
             self.console.say(
                 f"{self.name} ended again: {ended}. It has died {MAX_DEATHS} times in "
                 f"{DEATHS_WITHIN_S / 60:.0f} minutes and is not restarted.",
@@ -154,12 +178,7 @@ class Child:
         )
 
     def give_up(self) -> None:
-        """Begin no further life; say where the whole log is and what becomes of the rest."""
+        """Begin no further life, and say where the whole log is."""
         self.state = "failed"
         log_file = self.service.log_file
         self.console.say(f"The whole log: {log_file}", f"完整日志：{log_file}")
-        if not self.service.required:
-            self.console.say(
-                f"The other services go on without {self.name}.",
-                f"其他服务将在没有 {self.name} 的情况下继续运行。",
-            )

@@ -32,7 +32,9 @@ class Flags:
     max_gpu_memory: str | None = None
     workers: Mapping[str, Any] = field(default_factory=dict)  # more settings of that section
     model_paths: Mapping[str, str] = field(default_factory=dict)  # folders of checkpoints, by name
-    addresses: Mapping[str, tuple[str, int]] = field(default_factory=dict)  # of workers, by name
+    addresses: Mapping[str, tuple[str, int]] = field(
+        default_factory=dict
+    )  # of workers, by name or folder
 
     @property
     def is_trial(self) -> bool:
@@ -45,10 +47,14 @@ class Flags:
         return self.all_webui or self.all_api
 
     @property
+    def serves_models(self) -> bool:
+        """Whether models were asked for by a flag of their own."""
+        return self.llm_api or self.model_worker or self.api_worker
+
+    @property
     def wants_chain(self) -> bool:
         """Whether a part of the serving chain was asked for by its own flag."""
-        parts = (self.llm_api, self.openai_api, self.model_worker, self.api_worker)
-        return any(parts) or self.controller == ""
+        return self.serves_models or self.openai_api or self.controller == ""
 
     @property
     def wants_api(self) -> bool:

@@ -1,11 +1,11 @@
 """Which language models a start serves. Does not know how they are served."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from configs import Settings, load_settings
+from configs import ROOT, Settings, load_settings
 from configs.settings import ModelSettings
 from server.errors import StartError
 from server.network import is_loopback
@@ -16,10 +16,12 @@ def add_models(settings: Settings, flags: Flags) -> Settings:
     """Return the settings with the models and the model settings that the flags name.
 
     Raises:
-        StartError: a name is neither that of a model nor that of a folder.
+        StartError: a name is unknown, stands for two models, or would not be served.
         SettingsError: a value is out of range.
     """
-    folders = {**folders_of(settings, flags), **flags.model_paths}
+    if flags.model_name and flags.wants_all and settings.llm.base_url and not flags.serves_models:
+        raise not_served(flags.model_name)
+    folders = folders_of(settings.workers.models, flags)
     models: dict[str, dict[str, Any]] = {
         name: {"worker": "transformers", "path": path} for name, path in folders.items()
     }
@@ -31,20 +33,41 @@ def add_models(settings: Settings, flags: Flags) -> Settings:
     return load_settings(**{**sections, "workers": {**sections["workers"], "models": models}})
 
 
-def folders_of(settings: Settings, flags: Flags) -> dict[str, str]:
-    """Return the folders among the names given, each named after its last part.
+def folders_of(models: Mapping[str, ModelSettings], flags: Flags) -> dict[str, str]:
+    """Return the folders that the flags name and that are no model yet, by their new names.
 
     Raises:
-        StartError: a name is neither that of a model nor that of a folder.
+        StartError: a name is unknown or stands for two models.
     """
-    folders = {}
-    for given in flags.model_name:
-        if given not in settings.workers.models and given not in flags.model_paths:
-            folder = Path(given).expanduser().resolve()
-            if not folder.is_dir():
-                raise unknown_model(given, settings.workers.models)
-            folders[folder.name] = str(folder)
+    given = list(flags.model_paths.items())
+    for name in flags.model_name:
+        if name not in models and name not in flags.model_paths:
+            given.append(find_folder(name, models))
+    folders: dict[str, str] = {}
+    for name, path in given:
+        if name not in models:
+            if folders.setdefault(name, path) != path:
+                raise name_taken(name, path, folders[name])
+        elif path != str((ROOT / Path(models[name].path).expanduser()).resolve()):
+            raise name_taken(name, path, f"workers.models.{name}")
     return folders
+
+
+def find_folder(given: str, models: Mapping[str, ModelSettings]) -> tuple[str, str]:
+    """Return what a folder is called as a model, and its whole path.
+
+    Raises:
+        StartError: there is no such folder.
+    """
+    folder = Path(given).expanduser().resolve()
+    if not folder.is_dir():
+        raise unknown_model(given, models)
+    return folder.name, str(folder)
+
+
+def model_called(given: str, models: Collection[str]) -> str:
+    """Return the name of the model that a name or a folder stands for."""
+    return given if given in models else Path(given).expanduser().resolve().name
 
 
 def unknown_model(given: str, known: Mapping[str, ModelSettings]) -> StartError:
@@ -58,16 +81,37 @@ def unknown_model(given: str, known: Mapping[str, ModelSettings]) -> StartError:
     )
 
 
+def name_taken(name: str, path: str, other: str) -> StartError:
+    """Return the error for two models that would go by one name."""
+    return StartError(
+        reason_en=f"{path} and {other} would both be served as {name!r}. Give the folder a name of "
+        "its own under workers.models in zhiwen.yaml.",
+        reason_zh=f"{path} 与 {other} 的模型名称都是 {name!r}。"
+        "请在 zhiwen.yaml 的 workers.models 中为该文件夹指定其他名称。",
+    )
+
+
+def not_served(names: Sequence[str]) -> StartError:
+    """Return the error for models named with "everything" beside the user's own endpoint."""
+    listed = ", ".join(map(repr, names))
+    return StartError(
+        reason_en=f"llm.base_url is set, so no models are started here and {listed} would not be "
+        "served. Add --llm-api to serve it beside that endpoint, or clear llm.base_url to use it.",
+        reason_zh=f"已设置 llm.base_url，因此不会在本机启动模型，{listed} 不会被加载。"
+        "如需同时提供该模型服务，请加上 --llm-api；如需改用该模型，请清空 llm.base_url。",
+    )
+
+
 def choose_models(settings: Settings, flags: Flags) -> list[str]:
     """Return the names of the models to start, in the order of their ports."""
-    named = {Path(given).expanduser().resolve().name for given in flags.model_name}
-    named |= {*flags.model_name, *flags.model_paths}
+    models = settings.workers.models
+    named = {*flags.model_paths, *(model_called(given, models) for given in flags.model_name)}
     is_whole = wants_chain_of_all(settings, flags) or flags.llm_api
     with_local = (is_whole or flags.model_worker) and not flags.lite
     with_online = is_whole or flags.api_worker
     return [
         name
-        for name, model in settings.workers.models.items()
+        for name, model in models.items()
         if (with_online if is_online(model) else with_local) and (not named or name in named)
     ]
 

@@ -9,7 +9,7 @@ from configs import Settings
 from server.errors import StartError
 from server.supervisor.console import Console
 from server.supervisor.flags import Flags
-from server.supervisor.models import choose_models, wants_chain_of_all
+from server.supervisor.models import choose_models, model_called, wants_chain_of_all
 from server.supervisor.service import (
     Service,
     api_service,
@@ -54,10 +54,11 @@ def list_services(settings: Settings, flags: Flags, token: str) -> list[Service]
     if (with_endpoint or flags.controller == "") and not settings.workers.controller:
         services.append(controller_service(settings))
     names = list(settings.workers.models)
+    addresses = {model_called(given, names): at for given, at in flags.addresses.items()}
     for name in choose_models(settings, flags):
         # By its place among all models, so that two starts with other models get along.
         address = settings.workers.host, settings.workers.port + names.index(name)
-        services.append(worker_service(settings, name, flags.addresses.get(name, address)))
+        services.append(worker_service(settings, name, addresses.get(name, address)))
     if with_endpoint:
         services.append(endpoint_service(settings))
     if flags.wants_api:
@@ -103,5 +104,4 @@ def shared_environment(settings: Settings) -> dict[str, str]:
         "WORKERS__CONTROLLER": workers.controller,
         "WORKERS__MODELS": json.dumps(models),
     }
-    own = {f"ZHIWEN_{name}": str(value) for name, value in values.items()}
-    return {**own, "LOGDIR": ""}  # FastChat would log into the current folder
+    return {f"ZHIWEN_{name}": str(value) for name, value in values.items()}

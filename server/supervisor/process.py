@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 from configs import ROOT
+from server.datatypes import Language
 from server.parent import PARENT_VARIABLE
 from server.supervisor import log
 from server.supervisor.service import Service
@@ -23,6 +24,7 @@ class Process:
         self.log = log.LogFollower(service.log_file)
         environment = {
             **os.environ,
+            "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime reports to its maker
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
             "PYTHONFAULTHANDLER": "1",  # a crash, or SIGABRT, leaves the stacks in the log
@@ -64,9 +66,11 @@ class Process:
             return
 
 
-def describe_exit(code: int) -> str:
+def describe_exit(code: int, language: Language) -> str:
     """Return an exit code or the name of the signal that ended a process."""
     if code >= 0:
-        return f"exit code {code}"
-    hint = " (out of memory?)" if code == -signal.SIGKILL else ""
-    return f"{signal.Signals(-code).name}{hint}"
+        return f"退出码 {code}" if language == "zh" else f"exit code {code}"
+    name = signal.Signals(-code).name
+    if code != -signal.SIGKILL:
+        return name
+    return f"{name}（内存不足？）" if language == "zh" else f"{name} (out of memory?)"

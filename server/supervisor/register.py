@@ -79,7 +79,7 @@ def describe(child: Child) -> dict[str, Any]:
     return {
         "name": child.name,
         "state": child.state,
-        "doing": child.doing if child.state in ("starting", "failed") else "",
+        "doing": child.doing,
         "pid": child.process.pid if child.is_running else None,
         "url": child.service.url,
     }

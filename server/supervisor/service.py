@@ -138,6 +138,7 @@ def worker_service(settings: Settings, model: str, address: tuple[str, int]) -> 
     if chosen.gpus:
         environment["CUDA_VISIBLE_DEVICES"] = chosen.gpus
     is_local = chosen.worker == "transformers"
+    is_proxy = not is_local and not chosen.command
     return Service(
         name=f"worker {model}",
         command=model_process("worker", model, f"--port={port}"),
@@ -148,5 +149,6 @@ def worker_service(settings: Settings, model: str, address: tuple[str, int]) -> 
         environment=environment,
         packages=("fastchat", "torch", "transformers") if is_local else ("fastchat",),
         is_awaited=False,
-        patience_s=LOADING_PATIENCE_S,
+        # Whoever runs the engine may start it later.
+        patience_s=math.inf if is_proxy else LOADING_PATIENCE_S,
     )

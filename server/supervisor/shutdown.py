@@ -6,9 +6,11 @@ Does not touch a process that no pid file lists.
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 from configs import load_settings
 from configs.settings import SettingsError
@@ -31,17 +33,15 @@ def shut_down(paths: Sequence[Path], console: Console, *, is_whole: bool = True)
 
     ``is_whole``: with their supervisors; else these end when they have nothing left to run.
     """
-    found = {path: instance.running(pidfile.read(path)) for path in paths}
-    entries = list(dict.fromkeys(entry for listed in found.values() for entry in listed))
-    if not is_whole:
-        entries = [entry for entry in entries if entry.name != pidfile.SUPERVISOR]
-    if not entries:
+    listed = {path: instance.running(pidfile.read(path)) for path in paths}
+    found = {path: entries for path, entries in listed.items() if entries}
+    if not found:
         console.say("Nothing is running.", "没有正在运行的进程。")
         return 0
-    names = ", ".join(f"{entry.name} {entry.pid}" for entry in entries)
+    names = ", ".join(unquote(path.stem) for path in found)
     console.say(f"Stopping {names} …", f"正在停止 {names}……")
     ask_to_stop(found, is_whole=is_whole)
-    left = instance.kill(instance.wait(entries, STOPS_WITHIN_S))
+    left = wait_until_stopped(found, is_whole=is_whole)
     if left:
         names = ", ".join(f"{entry.name} {entry.pid}" for entry in left)
         console.say(
@@ -68,6 +68,18 @@ def ask_to_stop(found: Mapping[Path, Sequence[Entry]], *, is_whole: bool) -> Non
     for entry in asked:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(entry.pid, signal.SIGTERM)
+
+
+def wait_until_stopped(found: Mapping[Path, Sequence[Entry]], *, is_whole: bool) -> list[Entry]:
+    """Wait for the end of all that was asked, kill what does not end, return what outlives it."""
+    deadline = time.monotonic() + STOPS_WITHIN_S
+    # A service between two lives has no process yet; its supervisor takes the mark away.
+    while any(pidfile.stop_mark(path).exists() for path in found) and time.monotonic() < deadline:
+        time.sleep(instance.CHECK_EVERY_S)
+    asked = list(dict.fromkeys(entry for entries in found.values() for entry in entries))
+    if not is_whole:
+        asked = [entry for entry in asked if entry.name != pidfile.SUPERVISOR]
+    return instance.kill(instance.wait(asked, deadline - time.monotonic()))
 
 
 def stop(part: str | None = None) -> int:

@@ -37,31 +37,39 @@ class Supervisor:
     def tick(self) -> None:
         """Do what is due now for every service."""
         for child in self.children:
+            before = child.state
             if self.register.is_to_stop(child):
                 child.retire()
             child.tick(self.client)
+            if child.state == "failed" and before != "failed":
+                self.tell_loss(child)
             if child.is_over:
                 self.register.drop(child)
         self.children = [child for child in self.children if not child.is_over]
         self.register.note(self.children)
 
+    def tell_loss(self, lost: Child) -> None:
+        """Say what becomes of the other services, if there are any that go on."""
+        if not self.is_hopeless:
+            self.console.say(
+                f"The other services go on without {lost.name}.",
+                f"其他服务将在没有 {lost.name} 的情况下继续运行。",
+            )
+
+    @property
+    def awaited(self) -> list[Child]:
+        """The services that the start waits for: all, where it would wait for none."""
+        return [child for child in self.children if child.service.is_awaited] or self.children
+
     @property
     def is_settled(self) -> bool:
         """Whether every service that is awaited is ready or at its end."""
-        return all(
-            child.state in ("ready", "failed")
-            for child in self.children
-            if child.service.is_awaited
-        )
+        return all(child.state in ("ready", "failed") for child in self.awaited)
 
     @property
     def failed(self) -> list[str]:
-        """The names of the services that were given up and that all waits for."""
-        return [
-            child.name
-            for child in self.children
-            if child.state == "failed" and child.service.is_awaited
-        ]
+        """The names of the services that were given up and that the start waits for."""
+        return [child.name for child in self.awaited if child.state == "failed"]
 
     @property
     def is_over(self) -> bool:

@@ -22,6 +22,7 @@ from tests.e2e.processes import (
 
 pytestmark = pytest.mark.slow
 
+RECOVERS_WITHIN_S = 15.0
 STOP_WITHIN_S = 15.0  # 10 are promised; the rest is for a busy machine
 WORKER = "worker tiny"
 
@@ -50,10 +51,10 @@ def models(place: Place) -> list[str]:
     """Return the models that serve now."""
     url = f"http://127.0.0.1:{place.endpoint_port}/v1/models"
     try:
-        listed = httpx.get(url, trust_env=False, timeout=5).json()
+        answer = httpx.get(url, trust_env=False, timeout=5)
     except httpx.TransportError:
         return []
-    return [model["id"] for model in listed["data"]]
+    return [model["id"] for model in answer.json()["data"]] if answer.is_success else []
 
 
 def test_a_model_that_cannot_be_loaded_stops_nothing_else(place: Place, chain: Started) -> None:
@@ -64,7 +65,31 @@ def test_a_model_that_cannot_be_loaded_stops_nothing_else(place: Place, chain: S
     assert "The other services go on without worker broken." in chain.output.read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", ["controller", WORKER, "endpoint"])
+def can_answer(place: Place) -> bool:
+    """Return whether the model writes something now."""
+    url = f"http://127.0.0.1:{place.endpoint_port}/v1/chat/completions"
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2}
+    try:
+        return httpx.post(url, json=body, trust_env=False, timeout=10).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_a_model_answers_soon_after_the_controller_was_killed(place: Place, chain: Started) -> None:
+    before = chain.pid_of("controller")
+    worker = chain.pid_of(WORKER)
+
+    os.kill(before, signal.SIGKILL)
+
+    def has_recovered() -> bool:
+        is_another = chain.pid_of("controller") not in (0, before)
+        return is_another and models(place) == ["tiny"] and can_answer(place)
+
+    wait_until(has_recovered, RECOVERS_WITHIN_S, "an answer")
+    assert chain.pid_of(WORKER) == worker
+
+
+@pytest.mark.parametrize("name", [WORKER, "endpoint"])
 def test_a_model_serves_again_after_a_kill(place: Place, chain: Started, name: str) -> None:
     before = chain.pid_of(name)
 

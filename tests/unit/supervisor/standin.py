@@ -9,15 +9,18 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     ready_at = 0.0
     is_stuck = False
     has_failed = False
+    lost: Path | None = None  # while it is there, the service is not ready
 
     def do_GET(self) -> None:
-        is_ready = time.monotonic() >= self.ready_at
+        is_lost = self.lost is not None and self.lost.exists()
+        is_ready = time.monotonic() >= self.ready_at and not is_lost
         progress = 0 if self.is_stuck else int(time.monotonic() * 100)
         doing = "no database" if self.has_failed else "warming up"
         body = json.dumps(
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument("--exit-code", type=int, default=3)
     parser.add_argument("--is-stuck", action="store_true")
     parser.add_argument("--has-failed", action="store_true")
+    parser.add_argument("--lost", type=Path)
     parser.add_argument("--ignores-sigterm", action="store_true")
     parser.add_argument("--with-grandchild", action="store_true")
     parser.add_argument("--watches-parent", action="store_true")
@@ -56,6 +60,7 @@ def main() -> None:
     Handler.ready_at = time.monotonic() + flags.ready_after
     Handler.is_stuck = flags.is_stuck
     Handler.has_failed = flags.has_failed
+    Handler.lost = flags.lost
     server = http.server.ThreadingHTTPServer(("127.0.0.1", flags.port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print("port", server.server_port)

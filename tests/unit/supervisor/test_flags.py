@@ -233,6 +233,7 @@ def test_the_chain_alone_takes_a_folder_with_a_name(settings: Settings, tmp_path
         "--model-path-address qwen",
         "--model-path-address qwen@127.0.0.1@0",
         "--model-path-address qwen@@7002",
+        "--model-path-address qwen@127.0.0.1@7002 qwen@127.0.0.1@7003",
         "--model-names mine",
         "--worker-host 127.0.0.1 --server-host 0.0.0.0",
     ],

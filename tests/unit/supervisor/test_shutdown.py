@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from server.supervisor import instance, pidfile
 from server.supervisor.console import Console
 from server.supervisor.pidfile import Entry
 from server.supervisor.shutdown import ask_to_stop, shut_down
+from tests.unit.supervisor.conftest import MakeService, MakeSupervisor, tick_until
 
 Processes = list[subprocess.Popen[bytes]]
 
@@ -120,6 +122,24 @@ def test_a_supervisor_is_asked_to_let_one_service_end(path: Path, processes: Pro
 
     assert pidfile.stop_mark(path).exists()
     assert (supervisor.poll(), service.poll()) == (None, None)
+
+
+def test_a_service_between_two_lives_is_stopped_too(
+    make_service: MakeService, make_supervisor: MakeSupervisor, tmp_path: Path
+) -> None:
+    supervisor = make_supervisor(make_service(name="worker m"))
+    (child,) = supervisor.children
+    tick_until(supervisor, lambda: supervisor.is_settled)
+    child.process.popen.kill()
+    tick_until(supervisor, lambda: child.state == "waiting")
+    path = pidfile.pid_file(tmp_path, "worker m")
+
+    with ThreadPoolExecutor() as pool:
+        status = pool.submit(shut_down, [path], Console("en"), is_whole=False)
+        tick_until(supervisor, status.done)
+
+    assert status.result() == 0
+    assert supervisor.is_over
 
 
 def test_a_claim_that_was_given_up_is_free(path: Path) -> None:

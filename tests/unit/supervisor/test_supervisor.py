@@ -120,7 +120,17 @@ def test_a_service_that_says_it_failed_is_not_waited_for(
 
     tick_until(supervisor, lambda: supervisor.is_hopeless)
 
-    assert "SIGTERM (no database)" in capfd.readouterr().out
+    assert "api ended before it was ready: no database. Its last lines" in capfd.readouterr().out
+
+
+def test_without_other_services_none_are_said_to_go_on(
+    make_service: MakeService, make_supervisor: MakeSupervisor, capfd: pytest.CaptureFixture[str]
+) -> None:
+    supervisor = make_supervisor(make_service("--dies-after=0", required=False))
+
+    tick_until(supervisor, lambda: supervisor.is_hopeless)
+
+    assert "go on without" not in capfd.readouterr().out
 
 
 def test_a_service_that_dies_when_ready_is_started_again(
@@ -221,6 +231,18 @@ def test_all_is_settled_before_a_service_that_nobody_waits_for(
     tick_until(supervisor, lambda: supervisor.is_settled)
 
     assert [child.state for child in supervisor.children] == ["ready", "starting"]
+
+
+def test_without_a_service_that_is_awaited_all_are(
+    make_service: MakeService, make_supervisor: MakeSupervisor
+) -> None:
+    options = {"required": False, "is_awaited": False}
+    slow = make_service("--ready-after=1", name="worker slow", **options)
+    supervisor = make_supervisor(make_service(name="worker fast", **options), slow)
+
+    tick_until(supervisor, lambda: supervisor.is_settled)
+
+    assert [child.state for child in supervisor.children] == ["ready", "ready"]
 
 
 def test_a_failure_that_nobody_waits_for_does_not_count(
