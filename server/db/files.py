@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, delete, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from server.datatypes import Chunk, Document, Passage
@@ -171,6 +171,24 @@ def passages_of_files(session: Session, file_ids: Sequence[int]) -> Iterator[Pas
         )
         for chunk, file, kb_name in rows:
             yield to_passage(chunk, file, kb_name)
+
+
+def passages_of_file(
+    session: Session, file_id: int, *, offset: int, limit: int | None
+) -> list[Passage]:
+    """Return some chunks of a file in order."""
+    query = passage_query().where(ChunkRow.file_id == file_id).order_by(ChunkRow.order)
+    rows = session.execute(query.offset(offset).limit(limit))
+    return [to_passage(chunk, file, kb_name) for chunk, file, kb_name in rows]
+
+
+def text_of_file(session: Session, file_id: int, *, start: int, end: int | None) -> tuple[str, int]:
+    """Return characters ``start`` to ``end`` of a file's text, and how many the whole has."""
+    part = func.substr(FileRow.text, start + 1, *([] if end is None else [max(0, end - start)]))
+    text, length = session.execute(
+        select(part, func.length(FileRow.text)).where(FileRow.id == file_id)
+    ).one()
+    return text, length
 
 
 def passages_by_id(session: Session, chunk_ids: Sequence[int]) -> dict[int, Passage]:

@@ -16,8 +16,9 @@ from server.db.files import (
     find_file,
     list_files,
     look_up_file,
-    passages_of_files,
+    passages_of_file,
     remove_file,
+    text_of_file,
 )
 from server.db.knowledge_bases import add_kb, find_kb, list_kbs, next_revision, remove_kb
 from server.db.models import FileRow, KnowledgeBaseRow
@@ -207,7 +208,21 @@ class KnowledgeBases:
             kb = find_kb(session, name)
             return find_file(session, kb, check_file_name(file_name), with_text=True)
 
-    def list_chunks(self, name: str, file_name: str) -> list[Passage]:
+    def read_text(
+        self, name: str, file_name: str, *, start: int, end: int | None
+    ) -> tuple[FileRow, str, int]:
+        """Return a file with a part of its extracted text and the length of the whole.
+
+        Raises:
+            UnknownKnowledgeBase, UnknownFile: there is none.
+        """
+        with self.database.read() as session:
+            row = find_file(session, find_kb(session, name), check_file_name(file_name))
+            return row, *text_of_file(session, row.id, start=start, end=end)
+
+    def list_chunks(
+        self, name: str, file_name: str, *, offset: int = 0, limit: int | None = None
+    ) -> list[Passage]:
         """Return the chunks of a file in order.
 
         Raises:
@@ -215,7 +230,7 @@ class KnowledgeBases:
         """
         with self.database.read() as session:
             row = find_file(session, find_kb(session, name), check_file_name(file_name))
-            return list(passages_of_files(session, [row.id]))
+            return passages_of_file(session, row.id, offset=offset, limit=limit)
 
     def recover(self) -> None:
         """Finish what a crash interrupted: deletions, and uploads that were never acknowledged."""

@@ -16,12 +16,14 @@ from server.schemas.native import (
     ChunkText,
     CreateKnowledgeBase,
     File,
+    FileText,
     KnowledgeBase,
     SearchAnswer,
     SearchRequest,
     UploadedFile,
 )
 
+MAX_OFFSET = 2**31  # far beyond any file, small enough for any database
 router = APIRouter(prefix="/api/v1/knowledge_bases", tags=["knowledge bases"], responses=ERRORS)
 
 
@@ -96,15 +98,27 @@ def download_file(
 
 
 @router.get("/{name}/files/{file_name:path}/text", summary="Show the text of a file")
-def show_text(objects: Objects, name: str, file_name: str) -> dict[str, str]:
-    """Return the extracted text, whose characters all offsets count."""
-    row = objects.knowledge_bases.read_file(name, file_name)
-    return {"name": row.name, "title": row.title, "text": row.text}
+def show_text(
+    objects: Objects,
+    name: str,
+    file_name: str,
+    start: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
+    end: Annotated[int | None, Query(ge=0, le=MAX_OFFSET)] = None,
+) -> FileText:
+    """Return the extracted text, whose characters all offsets count, or a part of it."""
+    row, text, length = objects.knowledge_bases.read_text(name, file_name, start=start, end=end)
+    return FileText(name=row.name, title=row.title, text=text, start=start, length=length)
 
 
 @router.get("/{name}/files/{file_name:path}/chunks", summary="List the chunks of a file")
-def list_chunks(objects: Objects, name: str, file_name: str) -> list[ChunkText]:
-    """Return the chunks of a file in order."""
+def list_chunks(
+    objects: Objects,
+    name: str,
+    file_name: str,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
+    limit: Annotated[int | None, Query(ge=1, le=500)] = None,
+) -> list[ChunkText]:
+    """Return the chunks of a file in order, or with ``limit`` some of them."""
     return [
         ChunkText(
             id=passage.chunk_id,
@@ -115,7 +129,9 @@ def list_chunks(objects: Objects, name: str, file_name: str) -> list[ChunkText]:
             page=passage.chunk.page,
             headings=list(passage.chunk.headings),
         )
-        for passage in objects.knowledge_bases.list_chunks(name, file_name)
+        for passage in objects.knowledge_bases.list_chunks(
+            name, file_name, offset=offset, limit=limit
+        )
     ]
 
 

@@ -65,6 +65,16 @@ class UploadedFile(BaseModel):
     error: "ErrorDetail | None" = None
 
 
+class FileText(BaseModel):
+    """The extracted text of a file, or the part of it from character ``start`` on."""
+
+    name: str
+    title: str
+    text: str
+    start: int
+    length: int = Field(description="characters of the whole text")
+
+
 class ChunkText(BaseModel):
     """A chunk of a file; offsets count characters of the file's text."""
 

@@ -23,6 +23,7 @@ class Endpoint:
     is_cut_cleanly: bool = False  # as a killed server does: an end like any other
     pause_s: float = 0.0  # between two pieces
     models: list[str] = field(default_factory=lambda: ["tiny-model"])
+    list_status: int = 200
     secret: str = ""  # proves that it knows it, as our own endpoint does
     sent: int = 0  # pieces that a client took
     raw_lines: list[str] = field(default_factory=list)  # sent instead of pieces
@@ -41,7 +42,8 @@ class Handler(BaseHTTPRequestHandler):
         return found
 
     def do_GET(self) -> None:
-        self.reply(200, {"data": [{"id": name} for name in self.endpoint.models]})
+        cards = [{"id": name} for name in self.endpoint.models]
+        self.reply(self.endpoint.list_status, {"data": cards})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))

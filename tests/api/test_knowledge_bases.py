@@ -175,3 +175,33 @@ def test_a_file_can_be_split_its_own_way(client: TestClient, kb: str) -> None:
     chunks = client.get(f"/api/v1/knowledge_bases/{kb}/files/own.txt/chunks").json()
     assert len(chunks) > 3
     assert all(len(chunk["text"]) <= 40 for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "part"),
+    [(0, 3, "甲乙丙"), (2, 5, "丙😀d"), (4, None, "d"), (5, 9, ""), (3, 1, "")],
+)
+def test_a_part_of_a_text_can_be_asked_for(
+    client: TestClient, kb: str, start: int, end: int | None, part: str
+) -> None:
+    upload(client, "part.txt", "甲乙丙😀d".encode(), kb)
+    url = f"/api/v1/knowledge_bases/{kb}/files/part.txt/text"
+    params = {"start": start} | ({} if end is None else {"end": end})
+    answer = client.get(url, params=params).json()
+    assert (answer["text"], answer["start"], answer["length"]) == (part, start, 5)
+
+
+def test_some_chunks_of_a_file_can_be_asked_for(client: TestClient, kb: str) -> None:
+    upload(client, "own.txt", "一句话。".encode() * 60, kb, chunk_size="40", chunk_overlap="0")
+    url = f"/api/v1/knowledge_bases/{kb}/files/own.txt/chunks"
+    whole = client.get(url).json()
+    assert client.get(url, params={"offset": 2, "limit": 2}).json() == whole[2:4]
+    assert client.get(url, params={"offset": len(whole), "limit": 2}).json() == []
+
+
+@pytest.mark.parametrize("params", [{"start": -1}, {"end": "x"}, {"start": 2**40}])
+def test_a_part_that_cannot_be_is_refused(
+    client: TestClient, kb: str, params: dict[str, object]
+) -> None:
+    answer = client.get(f"/api/v1/knowledge_bases/{kb}/files/pump.md/text", params=params)
+    assert answer.status_code == 422
