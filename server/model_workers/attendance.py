@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 
 from configs.settings import WorkerSettings
+from server.model_workers.troubles import describe
+from server.model_workers.generator import Trouble
 from server.model_workers.shared_secret import HEADER
 from server.model_workers.worker import ModelWorker
 
@@ -15,6 +17,7 @@ logger = logging.getLogger(__name__)
 RETRY_S = 1.0  # while the controller cannot be reached
 ANSWER_WITHIN_S = 5.0
 GOODBYE_WITHIN_S = 1.0
+LOADING = "loading", "加载中"
 
 
 class Attendance:
@@ -30,7 +33,7 @@ class Attendance:
         self.registering = threading.Lock()
         self.is_over = threading.Event()
         self.is_registered = False
-        self.trouble = ""
+        self.told: Trouble | None = LOADING
 
     def begin(self) -> None:
         """Load and register in the background; the worker's port must listen already."""
@@ -52,9 +55,14 @@ class Attendance:
             if not (self.is_registered and self.is_known(http)):
                 with self.registering:
                     self.register(http)
-        except (httpx.HTTPError, ValueError, LookupError) as error:
-            self.tell(error)
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            self.is_registered = False
+            en, zh = describe(error)
+            self.tell(
+                (f"the controller {self.controller}: {en}", f"控制器 {self.controller}：{zh}")
+            )
             return min(RETRY_S, self.heartbeat_s)
+        self.tell(self.worker.generator.trouble)
         return self.heartbeat_s
 
     def is_known(self, http: httpx.Client) -> bool:
@@ -71,23 +79,19 @@ class Attendance:
             return
         told = {"worker_name": worker.worker_addr, "worker_status": worker.get_status()}
         http.post(f"{self.controller}/register_worker", json=told).raise_for_status()
-        self.is_registered, self.trouble = True, ""
-        worker.readiness.finish()
+        self.is_registered = True
         logger.info("registered %s at the controller %s", worker.name, self.controller)
 
-    def tell(self, error: Exception) -> None:
-        """Say once what keeps the worker from its controller."""
-        self.is_registered = False
-        trouble = str(error)
-        if isinstance(error, httpx.HTTPStatusError):
-            trouble = error.response.text[:500]
-        if trouble != self.trouble:
-            self.trouble = trouble
-            logger.warning("the controller %s: %s", self.controller, trouble)
-            self.worker.readiness.report(
-                f"waiting for the controller {self.controller}: {trouble}",
-                f"等待控制器 {self.controller}：{trouble}",
-            )
+    def tell(self, trouble: Trouble | None) -> None:
+        """Say once what keeps the worker from serving, and once that nothing does."""
+        if trouble == self.told:
+            return
+        self.told = trouble
+        if trouble is None:
+            self.worker.readiness.finish()
+        else:
+            logger.warning("%s", trouble[0])
+            self.worker.readiness.report(*trouble)
 
     def leave(self) -> None:
         """Take this worker off the controller's list; it does not matter if nobody answers."""

@@ -92,9 +92,9 @@ class PromptWriter:
 
 
 def fold(messages: Sequence[Mapping[str, str]]) -> Messages:
-    """Return the messages without system ones, user and assistant in turn, the user first.
+    """Return the messages without system ones, user and assistant in turn.
 
-    System text comes before the first text of the user; neighbours of one role become one.
+    System text opens the first turn as the user's; neighbours of one role become one.
     """
     system = [message["content"] for message in messages if message["role"] == "system"]
     folded: Messages = [{"role": "user", "content": "\n\n".join(system)}] if system else []

@@ -17,8 +17,9 @@ from starlette.routing import Mount, Route
 from configs.settings import WorkerSettings
 from server.errors import InvalidRequest, ZhiwenError
 from server.model_workers.fastchat_import import tamed_fastchat
-from server.model_workers.gate import SecretGate, refuse
+from server.model_workers.gate import SecretGate
 from server.model_workers.probes import probe_routes, read_ready
+from server.model_workers.refusals import answer_error
 from server.model_workers.shared_secret import HEADER
 from server.network import is_loopback
 
@@ -158,10 +159,3 @@ def expiry(registry: WorkerRegistry, every_s: float) -> Any:  # starlette's Life
         registry.http.close()
 
     return lifespan
-
-
-async def answer_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer an error of ours."""
-    assert isinstance(error, ZhiwenError)  # noqa: S101  # what it is registered for
-    logger.warning("%s: %s", request.url.path, error)
-    return refuse(error, request.headers)

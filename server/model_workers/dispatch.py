@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 
 from server.errors import ModelBusy, ModelFailed, Unavailable, UnknownModel, ZhiwenError
-from server.model_workers.generator import Generation, Piece
+from server.model_workers.troubles import describe
+from server.model_workers.generator import Generation, Piece, Trouble
 from server.model_workers.shared_secret import HEADER
 from server.model_workers.wire import END, read_piece, write_generation
 from server.readiness import StillStarting
@@ -19,23 +20,24 @@ CONNECT_S = 5.0
 CONTROLLER_S = 5.0
 SILENCE_S = 300.0  # a long prompt on a processor takes minutes before its first token
 ATTEMPTS = 2
+BROKEN_OFF = "the answer broke off before its end", "回答未完成便中断"
 
 
 class ControllerGone(Unavailable):
-    """The controller cannot be reached or refuses us; ``reason`` says how."""
+    """The controller does not answer as it should; ``reason_en`` and ``reason_zh`` say why."""
 
     code = "controller_unavailable"
-    en = "The controller of the models at {controller} cannot be used: {reason}"
-    zh = "位于 {controller} 的模型控制器不可用：{reason}"
+    en = "The controller of the models at {controller} cannot be used: {reason_en}"
+    zh = "位于 {controller} 的模型控制器不可用：{reason_zh}"
 
 
 class WorkerLost(Unavailable):
-    """The connection to a worker broke, or it sent what is none of ours."""
+    """A worker did not answer to the end; ``reason_en`` and ``reason_zh`` say why."""
 
     status = 502
     code = "worker_lost"
-    en = "The worker of the model {model!r} broke off ({reason}). Try again in a few seconds."
-    zh = "模型 {model!r} 的工作进程已中断（{reason}），请几秒后重试。"
+    en = "The worker of the model {model!r} is lost: {reason_en}. Try again in a few seconds."
+    zh = "模型 {model!r} 的工作进程已失联：{reason_zh}，请几秒后重试。"
 
 
 class WorkerSilent(Unavailable):
@@ -73,7 +75,7 @@ class Dispatcher:
         return sorted((await self.tell_controller("list_models", {}))["models"])
 
     async def stream(self, model: str, generation: Generation) -> AsyncGenerator[Piece]:
-        """Yield the pieces of a worker; before the first one, try a second worker.
+        """Yield the pieces of a worker; before the first text, try a second worker.
 
         Raises:
             UnknownModel: no worker serves the model.
@@ -90,7 +92,7 @@ class Dispatcher:
             try:
                 async with aclosing(self.ask(address, model, generation)) as pieces:
                     async for piece in pieces:
-                        has_begun = True
+                        has_begun = has_begun or bool(piece.text)
                         yield piece
                 return
             except RETRIED as error:
@@ -131,7 +133,8 @@ class Dispatcher:
                 json=write_generation(model, generation),
             ) as answer:
                 if answer.is_error:
-                    raise WorkerLost(model=model, reason=f"HTTP {answer.status_code}")
+                    await answer.aread()
+                    answer.raise_for_status()
                 async for chunk in split_frames(answer.aiter_bytes()):
                     piece = read_piece(chunk, model)
                     yield piece
@@ -139,11 +142,9 @@ class Dispatcher:
                         return
         except httpx.ReadTimeout as error:
             raise WorkerSilent(model=model, seconds=self.silence_s) from error
-        except httpx.HTTPError as error:
-            raise WorkerLost(model=model, reason=type(error).__name__) from error
-        except (ValueError, LookupError, TypeError) as error:
-            raise WorkerLost(model=model, reason="unreadable") from error
-        raise WorkerLost(model=model, reason="no end")
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            raise lost(model, describe(error)) from error
+        raise lost(model, BROKEN_OFF)
 
     async def tell_controller(self, route: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return what the controller answers.
@@ -157,17 +158,19 @@ class Dispatcher:
             )
             answer.raise_for_status()
             told: dict[str, Any] = answer.json()
-        except httpx.HTTPStatusError as error:
-            reason = f"HTTP {error.response.status_code}: {error.response.text[:300]}"
-            raise ControllerGone(controller=self.controller, reason=reason) from error
         except (httpx.HTTPError, ValueError) as error:
-            reason = type(error).__name__
-            raise ControllerGone(controller=self.controller, reason=reason) from error
+            en, zh = describe(error)
+            raise ControllerGone(controller=self.controller, reason_en=en, reason_zh=zh) from error
         return told
 
     async def close(self) -> None:
         """Close all connections."""
         await self.http.aclose()
+
+
+def lost(model: str, reason: Trouble) -> WorkerLost:
+    """Return the error for a worker that is lost."""
+    return WorkerLost(model=model, reason_en=reason[0], reason_zh=reason[1])
 
 
 async def split_frames(parts: AsyncGenerator[bytes] | Any) -> AsyncGenerator[bytes]:

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -35,8 +35,18 @@ from server.language import accepted_language
 from server.model_workers.dispatch import ControllerGone, Dispatcher
 from server.model_workers.endpoint_gate import EndpointGate, answer
 from server.model_workers.generator import Generation, Piece
-from server.model_workers.openai_answers import DONE, Answer, error_body, event, model_card
+from server.model_workers.keepalive import fill_pauses
+from server.model_workers.openai_answers import (
+    ALIVE,
+    DONE,
+    Answer,
+    error_body,
+    event,
+    model_card,
+)
 from server.model_workers.probes import READY, probe_routes
+from server.model_workers.refusals import answer_nobody
+from server.model_workers.shared_secret import NONCE_HEADER, PROOF_HEADER, prove
 from server.readiness import Progress
 from server.schemas.openai import ChatRequest, CompletionRequest, GenerationRequest, drop_neutral
 from server.schemas.problems import describe_problems
@@ -45,14 +55,19 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=GenerationRequest)
 MAX_BODY_BYTES = 4 << 20
+PAUSE_S = 10.0  # clients and proxies take a longer silence for the end
 
 
 class Endpoint:
     """The routes; one for the whole process."""
 
-    def __init__(self, settings: Settings, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, settings: Settings, dispatcher: Dispatcher, *, secret: str, pause_s: float
+    ) -> None:
         self.language = settings.server.language
         self.dispatcher = dispatcher
+        self.secret = secret
+        self.pause_s = pause_s
 
     def routes(self) -> list[Route]:
         """Return the routes with their paths."""
@@ -72,10 +87,13 @@ class Endpoint:
             return Progress(False, 0, error.message("en"), error.message("zh"))
         return READY
 
-    async def list_models(self, _: Request) -> JSONResponse:
-        """List the models that workers serve now."""
+    async def list_models(self, request: Request) -> JSONResponse:
+        """List the models that workers serve now; prove who we are to those that ask."""
         names = await self.dispatcher.list_models()
-        return JSONResponse({"object": "list", "data": [model_card(name) for name in names]})
+        nonce = request.headers.get(NONCE_HEADER)
+        proof = {PROOF_HEADER: prove(self.secret, nonce)} if nonce else None
+        cards = [model_card(name) for name in names]
+        return JSONResponse({"object": "list", "data": cards}, headers=proof)
 
     async def show_model(self, request: Request) -> JSONResponse:
         """Show one of them."""
@@ -114,20 +132,18 @@ class Endpoint:
     async def respond(
         self, request: Request, asked: GenerationRequest, generation: Generation
     ) -> Response:
-        """Answer in one body or as a stream; an error before the first piece has its own status."""
+        """Answer in one body or as a stream; an error before its first event has its status."""
         reply = Answer(asked.model, is_chat=isinstance(asked, ChatRequest))
         pieces = self.dispatcher.stream(asked.model, generation)
-        try:
-            if not asked.stream:
-                return JSONResponse(await run_while_connected(request, gather(reply, pieces)))
-            first = await run_while_connected(request, take_first(pieces))
-        except ClientLeft:
-            return Response(status_code=499)
+        if not asked.stream:
+            return JSONResponse(await run_while_connected(request, gather(reply, pieces)))
+        paced = fill_pauses(audible(pieces), self.pause_s)
+        first = await run_while_connected(request, take_first(paced))
         language = accepted_language(request.headers.get("accept-language", ""), self.language)
         with_usage = asked.stream_options.include_usage
 
         async def events() -> AsyncGenerator[bytes]:
-            stream = stream_events(reply, first, pieces, with_usage=with_usage)
+            stream = stream_events(reply, put_back(first, paced), with_usage=with_usage)
             try:
                 async with aclosing(stream):
                     async for each in stream:
@@ -145,10 +161,12 @@ class Endpoint:
         return answer(known, request.headers, self.language)
 
 
-def make_endpoint(settings: Settings, *, controller: str, secret: str) -> Starlette:
-    """Return the endpoint as an app."""
+def make_endpoint(
+    settings: Settings, *, controller: str, secret: str, pause_s: float = PAUSE_S
+) -> Starlette:
+    """Return the endpoint as an app; ``pause_s``: how long a stream may be silent."""
     dispatcher = Dispatcher(controller, secret)
-    endpoint = Endpoint(settings, dispatcher)
+    endpoint = Endpoint(settings, dispatcher, secret=secret, pause_s=pause_s)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -158,9 +176,10 @@ def make_endpoint(settings: Settings, *, controller: str, secret: str) -> Starle
     return Starlette(
         routes=endpoint.routes(),
         middleware=[Middleware(EndpointGate, settings=settings, secret=secret)],
-        exception_handlers=dict.fromkeys(
-            (ZhiwenError, HTTPException, Exception), endpoint.answer_error
-        ),
+        exception_handlers={
+            **dict.fromkeys((ZhiwenError, HTTPException, Exception), endpoint.answer_error),
+            **dict.fromkeys((ClientLeft, ClientDisconnect), answer_nobody),
+        },
         lifespan=lifespan,
     )
 
@@ -217,9 +236,27 @@ def translate(request: Request, error: Exception) -> ZhiwenError:
     return InternalError(request_id=request_id)
 
 
-async def take_first(pieces: AsyncGenerator[Piece]) -> Piece:
-    """Return the first piece."""
+async def audible(pieces: AsyncGenerator[Piece]) -> AsyncGenerator[Piece]:
+    """Yield the pieces that a client hears of."""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if piece.text or piece.finish_reason:
+                yield piece
+
+
+async def take_first(pieces: AsyncGenerator[Piece | None]) -> Piece | None:
+    """Return the first piece, None if it does not come soon."""
     return await anext(pieces)
+
+
+async def put_back(
+    first: Piece | None, others: AsyncGenerator[Piece | None]
+) -> AsyncGenerator[Piece | None]:
+    """Yield all pieces again after the first was taken."""
+    async with aclosing(others):
+        yield first
+        async for piece in others:
+            yield piece
 
 
 async def gather(reply: Answer, pieces: AsyncGenerator[Piece]) -> dict[str, Any]:
@@ -232,16 +269,17 @@ async def gather(reply: Answer, pieces: AsyncGenerator[Piece]) -> dict[str, Any]
 
 
 async def stream_events(
-    reply: Answer, first: Piece, pieces: AsyncGenerator[Piece], *, with_usage: bool
+    reply: Answer, pieces: AsyncGenerator[Piece | None], *, with_usage: bool
 ) -> AsyncGenerator[bytes]:
-    """Yield the answer as server-sent events."""
+    """Yield the answer as server-sent events, with a comment where a piece is None."""
     for chunk in reply.opening():
         yield event(chunk)
-    last = first
-    if first.text:
-        yield event(reply.part(first.text))
     async with aclosing(pieces):
-        async for last in pieces:
+        async for piece in pieces:
+            if piece is None:
+                yield ALIVE
+                continue
+            last = piece
             if last.text:
                 yield event(reply.part(last.text))
     yield event(reply.closing(last))

@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 
 from configs import ROOT
+from server.model_workers.work_meter import WorkMeter
 from server.parent import PARENT_VARIABLE
 
 logger = logging.getLogger(__name__)
 
-STOP_WITHIN_S = 2.5  # the worker waits 5 for its requests, and is killed after 8
+STOP_WITHIN_S = 2.5  # the worker waits 4 for its requests, and is killed after 8
+SHORTEST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
+LONG_LIFE_S = 180.0  # after which an end is a new trouble, not the one before
 
 
 class EngineProcess:
@@ -38,26 +42,41 @@ class EngineProcess:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self.meter, self.worked_at = WorkMeter(self.popen.pid), time.monotonic()
 
     def exit_code(self) -> int | None:
         """Return how the engine ended, None while it runs."""
         return self.popen.poll() if self.popen else None
+
+    def idle_s(self) -> float:
+        """Return for how long the engine has done nothing."""
+        if self.meter.has_advanced():
+            self.worked_at = time.monotonic()
+        return time.monotonic() - self.worked_at
 
     def keep(self) -> None:
         """Start the engine again whenever it dies, with growing pauses, until ``stop``."""
         threading.Thread(target=self._keep, name="engine", daemon=True).start()
 
     def _keep(self) -> None:
-        pause_s = 1.0
+        pause_s = 0.0
         while self.popen is not None:
+            began_at = time.monotonic()
             code = self.popen.wait()
+            pause_s = next_pause_s(pause_s, time.monotonic() - began_at)
             if self.is_over.wait(pause_s):
                 return
             logger.error("the engine ended (%s) and is started again", code)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            with self.lock:
-                if not self.is_over.is_set():
-                    self.start()
+            self._start_again()
+
+    def _start_again(self) -> None:
+        with self.lock:
+            if self.is_over.is_set():
+                return
+            try:
+                self.start()
+            except OSError as error:  # no memory, no process left; the next time may do better
+                logger.error("the engine could not be started: %s", error)
 
     def stop(self) -> None:
         """End the engine, politely first, with all that it started."""
@@ -73,6 +92,13 @@ class EngineProcess:
             logger.warning("the engine does not end by itself and is killed")
         signal_group(engine.pid, signal.SIGKILL)
         engine.wait()
+
+
+def next_pause_s(pause_s: float, lived_s: float) -> float:
+    """Return the pause before the next start: twice the last, short again after a long life."""
+    if lived_s > LONG_LIFE_S:
+        return SHORTEST_PAUSE_S
+    return min(max(2 * pause_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
 
 
 def signal_group(leader: int, number: signal.Signals) -> None:

@@ -3,12 +3,11 @@
 import hmac
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.errors import ZhiwenError
-from server.language import accepted_language
 from server.model_workers.probes import OPEN_PATHS
+from server.model_workers.refusals import refuse
 from server.model_workers.shared_secret import HEADER
 
 
@@ -39,13 +38,6 @@ class SecretGate:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             headers = Headers(scope=scope)
             if not hmac.compare_digest(headers.get(HEADER, "").encode(), self.secret):
-                await refuse(WrongSecret(), headers)(scope, receive, send)
+                await refuse(WrongSecret())(scope, receive, send)
                 return
         await self.app(scope, receive, send)
-
-
-def refuse(error: ZhiwenError, headers: Headers) -> JSONResponse:
-    """Return an error as an answer in the language of a request's headers."""
-    language = accepted_language(headers.get("accept-language", ""), "auto")
-    body = {"error": {"code": error.code, "message": error.message(language), "param": error.param}}
-    return JSONResponse(body, error.status)

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from configs.settings import ModelSettings
 
 FinishReason = Literal["stop", "length"]
+Trouble = tuple[str, str]  # what is wrong, in English and in Chinese
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,10 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next piece of a generated text with the counts so far; the last has a finish reason."""
+    """The next piece of a generated text with the counts so far; the last has a finish reason.
+
+    One without text is a sign of life, of a model that thinks before it speaks.
+    """
 
     text: str
     prompt_tokens: int
@@ -42,9 +46,11 @@ class Piece:
 class Generator(Protocol):
     """A language model in this process or behind an engine.
 
-    ``load`` and ``count`` block and are called in a thread; ``stream`` is async. All raise
+    ``load`` blocks and is called in a thread; ``stream`` and ``close`` are async. All raise
     ``ModelFailed`` with a text for users, or ``PromptTooLong`` (server/errors.py).
     """
+
+    trouble: Trouble | None = None  # what keeps it from answering now; told during ``load`` too
 
     @property
     def parallel(self) -> int:
@@ -55,21 +61,12 @@ class Generator(Protocol):
         """Make the model usable; logs what it is doing, may take minutes."""
         ...
 
-    @property
-    def context_tokens(self) -> int:
-        """The context window in tokens, prompt and answer together; known after ``load``."""
-        ...
-
-    def count(self, generation: Generation) -> int:
-        """Return how many tokens the prompt takes, the chat template included."""
-        ...
-
     def stream(self, generation: Generation) -> AsyncGenerator[Piece]:
         """Yield the pieces as they are generated; closing the iterator ends the generation."""
         ...
 
-    def close(self) -> None:
-        """Give memory, threads and processes back."""
+    async def close(self) -> None:
+        """Give memory, threads, connections and processes back; ends a ``load`` that waits."""
         ...
 
 

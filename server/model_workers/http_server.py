@@ -8,7 +8,7 @@ from socket import socket
 import uvicorn
 from starlette.applications import Starlette
 
-GRACE_S = 5  # for requests under way; the supervisor kills after 8
+GRACE_S = 4  # for requests under way; the supervisor kills after 8
 
 
 def do_nothing() -> None:
@@ -28,9 +28,8 @@ class HookedServer(uvicorn.Server):
             await asyncio.to_thread(self.on_listen)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Tell, then take no more connections and wait for the requests under way."""
-        await asyncio.to_thread(self.on_stop)
-        await super().shutdown(sockets)
+        """Take no more connections and wait for the requests under way; tell meanwhile."""
+        await asyncio.gather(asyncio.to_thread(self.on_stop), super().shutdown(sockets))
 
 
 def make_server(app: Starlette, host: str, port: int, *, grace_s: int = GRACE_S) -> HookedServer:

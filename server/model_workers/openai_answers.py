@@ -11,6 +11,7 @@ from server.errors import ZhiwenError
 from server.model_workers.generator import Piece
 
 DONE = b"data: [DONE]\n\n"
+ALIVE = b": waiting\n\n"  # a comment; clients skip it, and know that we are still there
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 

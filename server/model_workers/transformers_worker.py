@@ -17,7 +17,7 @@ from server.errors import ModelFailed, PromptTooLong, ZhiwenError
 from server.model_workers.chat_template import PromptWriter
 from server.model_workers.checkpoint import check_memory, explain, find_checkpoint, missing_weights
 from server.model_workers.decoding import Loaded, configure, run, sow
-from server.model_workers.generator import Generation, Piece
+from server.model_workers.generator import Generation, Generator, Piece
 from server.model_workers.placement import Placement, place
 from server.model_workers.transcript import Transcript
 
@@ -32,7 +32,7 @@ CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "seq_length", "max_s
 SMALLEST_CONTEXT = 2048  # for a model that does not say
 
 
-class TransformersGenerator:
+class TransformersGenerator(Generator):
     """Keeps a model in memory; its one thread generates, so requests take turns."""
 
     def __init__(self, name: str, settings: ModelSettings) -> None:
@@ -41,16 +41,6 @@ class TransformersGenerator:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"generate-{name}")
         self._is_closed = threading.Event()
         self._loaded: Loaded | None = None
-
-    @property
-    def parallel(self) -> int:
-        """One: a second request would only slow the first."""
-        return 1
-
-    @property
-    def context_tokens(self) -> int:
-        """The context window; known after ``load``."""
-        return self._usable().context_tokens
 
     def load(self) -> None:
         """Load the model.
@@ -74,10 +64,6 @@ class TransformersGenerator:
             logger.exception("the model %s could not be loaded from %s", self.name, folder)
             raise explain(self.name, error) from error
         logger.info("%s has a context of %d tokens", self.name, self._loaded.context_tokens)
-
-    def count(self, generation: Generation) -> int:
-        """Return how many tokens the prompt takes, the chat template included."""
-        return len(self._usable().prompts.encode(generation))
 
     async def stream(self, generation: Generation) -> AsyncGenerator[Piece]:
         """Yield the pieces as they are generated; closing the iterator ends the generation.
@@ -109,10 +95,10 @@ class TransformersGenerator:
             is_cancelled.set()
             work.cancel()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the generation within a token, and give the memory back."""
         self._is_closed.set()
-        self._thread.shutdown(cancel_futures=True)
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         self._loaded = None
 
     def _usable(self) -> Loaded:

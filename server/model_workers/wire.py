@@ -15,6 +15,7 @@ from server.disconnect import Stopping
 from server.errors import InvalidRequest, ModelBusy, ModelFailed, PromptTooLong, ZhiwenError
 from server.model_workers.generator import Generation, Piece
 from server.readiness import StillStarting
+from server.schemas.problems import describe_problems
 
 END = b"\0"
 # The errors that a worker tells; anything else becomes ModelFailed.
@@ -45,9 +46,11 @@ def read_generation(body: bytes) -> Generation:
     try:
         return generation_type().validate_json(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise InvalidRequest(problem_en=problem, problem_zh=problem) from error
+        problems = [{**problem, "loc": ("body", *problem["loc"])} for problem in error.errors()]
+        raise InvalidRequest(
+            problem_en=describe_problems(problems, "en"),
+            problem_zh=describe_problems(problems, "zh"),
+        ) from error
 
 
 def write_piece(piece: Piece) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def write_piece(piece: Piece) -> dict[str, Any]:
     return {
         "text": piece.text,
         "error_code": 0,
-        "usage": {**usage, "total_tokens": sum(usage.values())},
+        "usage": usage,
         "finish_reason": piece.finish_reason,
     }
 

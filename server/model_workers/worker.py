@@ -57,19 +57,18 @@ class ModelWorker(BaseModelWorker):  # type: ignore[misc]  # untyped
             logger.exception("the model %s could not be loaded", self.name)
             reason = f"{type(error).__name__}: {error}"
             return self.fail(ModelFailed(model=self.name, reason_en=reason, reason_zh=reason))
-        self.context_len = self.generator.context_tokens
         self.is_loaded = True
         return True
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Count progress as long as the work inside does anything, however long it takes."""
+        """Count progress while the work inside gets on, or waits for what may come any time."""
         is_over = threading.Event()
         meter = WorkMeter()
 
         def watch() -> None:
             while not is_over.wait(LOOK_EVERY_S):
-                if meter.has_advanced():
+                if self.generator.trouble or meter.has_advanced():
                     self.tell_loading()
 
         thread = threading.Thread(target=watch, daemon=True)
@@ -83,7 +82,8 @@ class ModelWorker(BaseModelWorker):  # type: ignore[misc]  # untyped
 
     def tell_loading(self) -> None:
         """Count a step of the load."""
-        self.readiness.report(f"loading the model {self.name}", f"正在加载模型 {self.name}")
+        loading = f"loading the model {self.name}", f"正在加载模型 {self.name}"
+        self.readiness.report(*(self.generator.trouble or loading))
 
     def fail(self, error: ZhiwenError) -> bool:
         """Note that the model cannot be served; return False."""

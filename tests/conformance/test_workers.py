@@ -38,7 +38,7 @@ def generator(
         made = WORKERS.get(request.param)("tiny", settings)
         made.load()
         yield made
-        made.close()
+        asyncio.run(made.close())
 
 
 def generate(generator: Generator, generation: Generation, most: int = 1000) -> list[Piece]:
@@ -54,9 +54,9 @@ def generate(generator: Generator, generation: Generation, most: int = 1000) -> 
     return asyncio.run(run())
 
 
-def test_it_tells_its_limits(generator: Generator) -> None:
+def test_a_loaded_one_can_be_used_at_once(generator: Generator) -> None:
     assert generator.parallel >= 1
-    assert generator.context_tokens >= 512
+    assert generator.trouble is None
 
 
 @pytest.mark.parametrize("generation", [CHAT, TEXT], ids=["chat", "text"])
@@ -74,11 +74,6 @@ def test_the_counts_grow_to_those_of_the_last_piece(generator: Generator) -> Non
     assert counts == sorted(counts)
     assert 1 <= counts[-1] <= 6
     assert pieces[-1].prompt_tokens >= 1
-
-
-def test_it_counts_a_prompt_without_generating(generator: Generator) -> None:
-    longer = Generation(messages=[*CHAT.messages, {"role": "assistant", "content": "好的，没问题"}])
-    assert 1 <= generator.count(CHAT) < generator.count(longer)
 
 
 def test_the_same_is_said_again_at_temperature_zero(generator: Generator) -> None:

@@ -31,7 +31,7 @@ class Chain:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("controller", "endpoint", "api", *self.models):
+        for name in ("controller", "endpoint", *self.models):
             self.ports[name] = free_port()
 
     @property
@@ -62,16 +62,10 @@ class Chain:
     def start(self, name: str) -> None:
         """Start the controller, the endpoint or the worker of a model."""
         role = [name] if name in ("controller", "endpoint") else ["worker", name]
-        self._run(name, "server/model_process.py", *role)
-
-    def start_api(self) -> None:
-        """Start the REST API before the chain."""
-        self._run("api", "server/api.py")
-
-    def _run(self, name: str, script: str, *arguments: str) -> None:
+        command = [sys.executable, str(ROOT / "server/model_process.py"), *role]
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, str(ROOT / script), *arguments, f"--port={self.ports[name]}"],
+                [*command, f"--port={self.ports[name]}"],
                 env=self.environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -110,8 +104,8 @@ class Chain:
 
     def end(self) -> None:
         """Leave nothing behind."""
-        started = [psutil.Process(each.pid) for each in self.processes.values() if not each.poll()]
-        family = [child for each in started for child in descendants(each)]
+        alive = [each.pid for each in self.processes.values() if each.poll() is None]
+        family = [child for pid in alive for child in descendants(psutil.Process(pid))]
         for process in self.processes.values():
             process.kill()
             process.wait()

@@ -23,7 +23,7 @@ def loaded(folder: Path, **settings: Any) -> Iterator[TransformersGenerator]:
     try:
         yield generator
     finally:
-        generator.close()
+        asyncio.run(generator.close())
 
 
 def chat(

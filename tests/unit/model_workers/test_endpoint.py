@@ -1,9 +1,6 @@
-"""The OpenAI-style endpoint: its shapes, its errors, and what happens when workers vanish."""
+"""The OpenAI-style endpoint: its shapes, what it takes and what it refuses."""
 
-import asyncio
-import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,79 +8,17 @@ import openai
 import pytest
 
 from configs import Settings
-from server.errors import ModelBusy, ModelFailed, PromptTooLong, ZhiwenError
 from server.model_workers.endpoint import make_endpoint
-from server.model_workers.worker import ModelWorker
+from server.model_workers.shared_secret import prove
 from tests.conftest import make_settings
-from tests.e2e.processes import free_port, wait_until
+from tests.e2e.processes import free_port
+from tests.unit.model_workers.chats import CHAT, error_of, events, post
 from tests.unit.model_workers.servers import (
     SECRET,
-    WITHIN_S,
     Script,
+    Start,
     running,
-    running_worker,
-    wait_ready,
 )
-
-CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}]}
-BUSY = ModelBusy(waiting=1, model="tiny")
-BURNT = ModelFailed(model="tiny", reason_en="burnt", reason_zh="烧毁")
-
-Start = Callable[..., ModelWorker]
-
-
-@pytest.fixture(scope="module")
-def shared_url(chain_settings: Settings, shared_controller: str) -> Iterator[str]:
-    """Return the base URL of a running endpoint."""
-    port = free_port()
-    app = make_endpoint(chain_settings, controller=shared_controller, secret=SECRET)
-    with running(app, port):
-        yield f"http://127.0.0.1:{port}/v1"
-
-
-@pytest.fixture
-def url(shared_url: str, controller: str) -> str:
-    """Return the base URL of a running endpoint without workers."""
-    return shared_url
-
-
-@pytest.fixture
-def start(chain_settings: Settings, controller: str) -> Iterator[Start]:
-    """Start workers that end with the test."""
-    with ExitStack() as stack:
-
-        def begin(script: Script, name: str = "tiny") -> ModelWorker:
-            context = running_worker(
-                script, chain_settings.workers, controller=controller, name=name
-            )
-            worker = stack.enter_context(context)
-            wait_ready(worker)
-            return worker
-
-        yield begin
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[openai.OpenAI]:
-    """Return the official client."""
-    http = httpx.Client(trust_env=False, timeout=30)
-    with openai.OpenAI(base_url=url, api_key="-", max_retries=0, http_client=http) as client:
-        yield client
-
-
-def post(url: str, body: Any, **headers: str) -> httpx.Response:
-    return httpx.post(
-        f"{url}/chat/completions", json=body, headers=headers, trust_env=False, timeout=30
-    )
-
-
-def events(answer: httpx.Response) -> list[Any]:
-    lines = [line.removeprefix("data: ") for line in answer.text.split("\n\n") if line]
-    return [line if line == "[DONE]" else json.loads(line) for line in lines]
-
-
-def error_of(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["error"]["code"]
 
 
 def test_the_list_of_models_may_be_empty(client: openai.OpenAI) -> None:
@@ -95,6 +30,15 @@ def test_it_lists_what_workers_serve(client: openai.OpenAI, start: Start) -> Non
     start(Script(), "a")
     assert [model.id for model in client.models.list()] == ["a", "b/7B"]
     assert client.models.retrieve("b/7B").object == "model"
+
+
+def test_it_proves_that_it_knows_the_secret(url: str) -> None:
+    answer = httpx.get(f"{url}/models", headers={"X-Zhiwen-Nonce": "once"}, trust_env=False)
+    assert answer.headers["X-Zhiwen-Proof"] == prove(SECRET, "once")
+
+
+def test_it_proves_nothing_unasked(url: str) -> None:
+    assert "X-Zhiwen-Proof" not in httpx.get(f"{url}/models", trust_env=False).headers
 
 
 def test_a_chat(client: openai.OpenAI, start: Start) -> None:
@@ -242,77 +186,6 @@ def test_an_unknown_route_is_told_in_the_same_shape(url: str, path: str, status:
     answer = httpx.get(f"{url}{path}", trust_env=False)
     assert answer.status_code == status
     assert answer.json()["error"]["type"] == "invalid_request_error"
-
-
-@pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize(
-    ("error", "status"), [(PromptTooLong(tokens=9, limit=5), 400), (BUSY, 429), (BURNT, 503)]
-)
-def test_an_error_before_the_first_piece_has_its_own_status(
-    url: str, start: Start, stream: bool, error: ZhiwenError, status: int
-) -> None:
-    start(Script(error_after={0: error}))
-    assert error_of(post(url, CHAT | {"stream": stream})) == (status, error.code)
-
-
-@pytest.mark.parametrize("error", [BUSY, BURNT])
-def test_another_worker_is_tried_before_the_first_piece(
-    url: str, start: Start, error: ZhiwenError
-) -> None:
-    bad, good = Script(error_after={0: error}), Script()
-    start(bad)
-    start(good)
-    answers = [post(url, CHAT).status_code for _ in range(3)]
-    assert answers == [200, 200, 200]
-
-
-def test_a_prompt_that_is_too_long_is_not_tried_again(url: str, start: Start) -> None:
-    scripts = [Script(error_after={0: PromptTooLong(tokens=9, limit=5)}) for _ in range(2)]
-    for script in scripts:
-        start(script)
-    post(url, CHAT)
-    assert sum(len(script.generations) for script in scripts) == 1
-
-
-def test_an_error_in_the_middle_is_the_last_event(url: str, start: Start) -> None:
-    start(Script(error_after={2: BURNT}))
-    told = events(post(url, CHAT | {"stream": True}))
-    assert told[-2]["choices"][0]["delta"]["content"] == ", "
-    assert told[-1]["error"]["code"] == "model_failed"
-
-
-def test_the_official_client_raises_an_error_in_the_middle(
-    client: openai.OpenAI, start: Start
-) -> None:
-    start(Script(error_after={2: BURNT}))
-    with pytest.raises(openai.APIError, match="burnt"):
-        list(client.chat.completions.create(**CHAT, stream=True))
-
-
-def test_a_worker_that_is_gone_is_told_once_and_then_not_listed(
-    url: str, controller: str, http: httpx.Client
-) -> None:
-    status = {"model_names": ["tiny"], "speed": 1, "queue_length": 0}
-    gone = {"worker_name": f"http://127.0.0.1:{free_port()}", "worker_status": status}
-    http.post(f"{controller}/register_worker", json=gone)
-    assert error_of(post(url, CHAT)) == (502, "worker_lost")
-    assert error_of(post(url, CHAT)) == (404, "model_not_found")
-
-
-@pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_leaves_ends_its_generation(url: str, start: Start, stream: bool) -> None:
-    script = Script(pause=asyncio.Event())
-    start(script)
-
-    async def ask_and_leave() -> None:
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-            body = CHAT | {"stream": stream}
-            request = asyncio.create_task(http.post(f"{url}/chat/completions", json=body))
-            await asyncio.to_thread(wait_until, lambda: script.generations, WITHIN_S, "begun")
-            request.cancel()
-
-    asyncio.run(ask_and_leave())
-    wait_until(lambda: script.closed == 1, WITHIN_S, "cancelled")
 
 
 def test_without_a_controller_it_is_not_ready(chain_settings: Settings) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ import pytest
 
 from configs.settings import ModelSettings
 from server.errors import InvalidRequest, ModelFailed
-from server.model_workers.engine_process import EngineProcess
+from server.model_workers.engine_probe import EngineProbe
+from server.model_workers.engine_process import EngineProcess, next_pause_s
 from server.model_workers.engine_worker import EngineGenerator
 from server.model_workers.generator import Generation, Piece
 from tests.api.endpoint import Endpoint, serve
 from tests.e2e.processes import free_port, wait_until
+from tests.unit.model_workers.servers import silent_stranger
 
 WITHIN_S = 30.0
 HELLO = Generation(messages=[{"role": "user", "content": "hello"}])
@@ -56,6 +60,14 @@ def test_it_takes_the_model_that_the_engine_lists(endpoint: Endpoint) -> None:
     assert make(endpoint).model == "tiny-model"
 
 
+@pytest.mark.parametrize(("path", "model"), [("", "mine"), ("/models/big", "/models/big")])
+def test_of_several_models_it_takes_the_one_that_it_was_given(
+    endpoint: Endpoint, path: str, model: str
+) -> None:
+    endpoint.models = ["llama3", "mine"]
+    assert make(endpoint, path=path).model == model
+
+
 def test_it_takes_the_model_of_the_settings_first(endpoint: Endpoint) -> None:
     assert make(endpoint, engine_model="other").model == "other"
 
@@ -64,6 +76,13 @@ def test_it_streams_what_the_engine_streams(endpoint: Endpoint) -> None:
     pieces = generate(make(endpoint))
     assert [piece.text for piece in pieces] == ["The answer ", "is 42 [1].", ""]
     assert (pieces[-1].completion_tokens, pieces[-1].finish_reason) == (2, "stop")
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_a_thought_is_a_sign_of_life_and_no_text(endpoint: Endpoint, name: str) -> None:
+    endpoint.raw_lines = [f'data: {{"choices": [{{"delta": {{"{name}": "Hm."}}}}]}}']
+    endpoint.pieces = []
+    assert generate(make(endpoint))[0] == Piece("", 2, 1)
 
 
 def test_it_takes_counts_and_reason_from_the_engine(endpoint: Endpoint) -> None:
@@ -133,6 +152,68 @@ def test_the_key_is_in_no_error(endpoint: Endpoint) -> None:
     assert "k-secret" not in str(caught.value)
 
 
+def listen_later(tmp_path: Path, port: int) -> EngineProcess:
+    """Start an engine of somebody else."""
+    script = tmp_path / "engine.py"
+    script.write_text(ENGINE)
+    process = EngineProcess([sys.executable, str(script), "127.0.0.1", str(port)])
+    process.start()
+    return process
+
+
+def proxy(port: int) -> EngineGenerator:
+    """Return a generator, not loaded, before an engine that somebody else runs."""
+    model = ModelSettings(worker="engine", base_url=f"http://127.0.0.1:{port}/v1")
+    return EngineGenerator("mine", model, watch_every_s=0.1)
+
+
+def test_an_engine_of_somebody_else_is_waited_for(tmp_path: Path) -> None:
+    port = free_port()
+    generator = proxy(port)
+    with ThreadPoolExecutor() as pool:
+        load = pool.submit(generator.load)
+        wait_until(lambda: generator.trouble, WITHIN_S, "waiting")
+        engine = listen_later(tmp_path, port)
+        load.result(WITHIN_S)
+    engine.stop()
+    assert (generator.model, generator.trouble) == ("own", None)
+    asyncio.run(generator.close())
+
+
+def test_the_wait_for_an_engine_ends_with_the_worker() -> None:
+    generator = proxy(free_port())
+    with ThreadPoolExecutor() as pool:
+        load = pool.submit(generator.load)
+        wait_until(lambda: generator.trouble, WITHIN_S, "waiting")
+        asyncio.run(generator.close())
+        load.result(WITHIN_S)
+
+
+def test_an_engine_that_goes_and_comes_is_noticed(tmp_path: Path) -> None:
+    port = free_port()
+    generator = proxy(port)
+    for _ in range(2):
+        engine = listen_later(tmp_path, port)
+        if not generator.model:
+            generator.load()
+        wait_until(lambda: generator.trouble is None, WITHIN_S, "there")
+        engine.stop()
+        wait_until(lambda: generator.trouble, WITHIN_S, "gone")
+    asyncio.run(generator.close())
+
+
+def test_a_refused_key_is_final(endpoint: Endpoint) -> None:
+    endpoint.list_status = 401
+    with pytest.raises(ModelFailed, match="api_key"):
+        make(endpoint)
+
+
+def test_an_engine_that_accepts_and_stays_silent_is_not_up() -> None:
+    with silent_stranger() as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        assert EngineProbe(url, {"trust_env": False}, within_s=0.1).list_models() is None
+
+
 def own(tmp_path: Path, port: int, *command: str) -> EngineGenerator:
     """Return a generator that starts an engine of its own."""
     script = tmp_path / "engine.py"
@@ -149,7 +230,7 @@ def test_an_engine_of_its_own_is_started_and_ended(tmp_path: Path) -> None:
     generator.load()
     assert generator.model == "own"
     family = psutil.Process(generator.process.popen.pid).children()
-    generator.close()
+    asyncio.run(generator.close())
     assert family
     assert not any(process.is_running() for process in family)
 
@@ -167,15 +248,16 @@ def test_an_engine_that_ends_at_once_is_told(
     generator = own(tmp_path, free_port(), *command)
     with pytest.raises(ModelFailed, match=reason):
         generator.load()
-    generator.close()
+    asyncio.run(generator.close())
 
 
-def test_an_address_where_another_program_answers_is_refused(
-    tmp_path: Path, endpoint: Endpoint
-) -> None:
-    port = int(endpoint.url.rpartition(":")[2].partition("/")[0])
-    with pytest.raises(ModelFailed, match="another program"):
-        own(tmp_path, port).load()
+def test_a_stranger_at_the_address_is_refused_and_sent_nothing(tmp_path: Path) -> None:
+    with silent_stranger() as listener:
+        generator = own(tmp_path, listener.getsockname()[1])
+        with pytest.raises(ModelFailed, match="another program"):
+            generator.load()
+        with listener.accept()[0] as connection:
+            assert connection.recv(100) == b""
 
 
 def test_an_engine_that_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
@@ -203,3 +285,26 @@ def test_settings_of_ours_do_not_reach_the_engine(
     wait_until(lambda: engine.exit_code() == 0, WITHIN_S, "ended")
     assert "ZHIWEN_" not in told.read_text()
     engine.stop()
+
+
+def test_an_engine_that_could_not_be_started_again_is_tried_once_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mark = tmp_path / "started"
+    engine = EngineProcess([sys.executable, "-c", "pass"])
+    engine.start()
+    engine.command = ("engine", "too long for the system" * 10_000)
+    engine.keep()
+    wait_until(lambda: "could not be started" in caplog.text, WITHIN_S, "failed to start")
+    engine.command = (sys.executable, "-c", f"import pathlib; pathlib.Path({str(mark)!r}).touch()")
+    wait_until(mark.exists, WITHIN_S, "started again")
+    engine.stop()
+
+
+def test_the_pauses_between_restarts_grow_up_to_a_limit() -> None:
+    pauses = list(accumulate(range(7), lambda pause_s, _: next_pause_s(pause_s, lived_s=0)))
+    assert pauses[1:] == [1, 2, 4, 8, 16, 30]
+
+
+def test_after_a_long_life_the_pause_is_short_again() -> None:
+    assert next_pause_s(30, lived_s=600) == 1

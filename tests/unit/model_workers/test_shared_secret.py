@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from configs import Settings
-from server.model_workers.shared_secret import secret_file, shared_secret
+from server.model_workers.shared_secret import prove, secret_file, shared_secret
 from tests.conftest import make_settings
 
 
@@ -29,3 +29,9 @@ def test_those_who_come_together_get_the_same(settings: Settings) -> None:
     with ThreadPoolExecutor(8) as pool:
         secrets = set(pool.map(lambda _: shared_secret(settings), range(32)))
     assert len(secrets) == 1
+
+
+def test_a_proof_is_that_of_one_secret_and_one_nonce() -> None:
+    assert prove("Jefe", "what do ya want for nothing?") == (  # RFC 4231, test case 2
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    )

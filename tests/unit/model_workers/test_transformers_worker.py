@@ -77,6 +77,11 @@ def plain_generate(folder: Path, max_tokens: int) -> tuple[str, int, int]:
     return text, prompt, len(output) - prompt
 
 
+def count_prompt(generator: TransformersGenerator, generation: Generation) -> int:
+    """Return how many tokens a prompt takes."""
+    return generate(generator, replace(generation, max_tokens=1))[-1].prompt_tokens
+
+
 def test_the_table_of_workers_has_it() -> None:
     assert WORKERS.get("transformers") is TransformersGenerator
 
@@ -102,10 +107,6 @@ def test_only_the_last_piece_has_a_finish_reason(model: TransformersGenerator) -
 def test_pieces_come_token_by_token(model: TransformersGenerator) -> None:
     pieces = generate(model, chat())
     assert len(pieces) > pieces[-1].completion_tokens / 2  # some tokens are parts of characters
-
-
-def test_count_is_the_number_of_tokens_of_the_prompt(model: TransformersGenerator) -> None:
-    assert model.count(chat()) == generate(model, chat(max_tokens=1))[-1].prompt_tokens
 
 
 def test_a_stop_string_ends_the_answer_before_it(model: TransformersGenerator) -> None:
@@ -143,13 +144,15 @@ def test_a_top_p_of_almost_nothing_leaves_only_the_likeliest(qwen: TransformersG
 
 def test_a_prompt_is_continued_without_the_template(qwen: TransformersGenerator) -> None:
     asked = Generation(prompt="Water is", temperature=0, max_tokens=3)
-    assert qwen.count(asked) < qwen.count(chat({"role": "user", "content": "Water is"}))
+    assert count_prompt(qwen, asked) < count_prompt(
+        qwen, chat({"role": "user", "content": "Water is"})
+    )
     assert generate(qwen, asked)[-1].completion_tokens == 3
 
 
 def test_template_values_reach_the_template(qwen: TransformersGenerator) -> None:
     silent = chat(template_values={"enable_thinking": False})
-    assert qwen.count(silent) > qwen.count(chat())
+    assert count_prompt(qwen, silent) > count_prompt(qwen, chat())
 
 
 @pytest.mark.parametrize("name", ["chat_template", "tokenize", "messages", "eos_token"])
@@ -157,7 +160,7 @@ def test_template_values_cannot_replace_what_is_ours(
     name: str, qwen: TransformersGenerator
 ) -> None:
     with pytest.raises(InvalidRequest, match=name):
-        qwen.count(chat(template_values={name: "{{ 1 }}"}))
+        generate(qwen, chat(template_values={name: "{{ 1 }}"}))
 
 
 def test_a_prompt_that_leaves_no_room_is_refused(qwen: TransformersGenerator) -> None:
@@ -176,8 +179,12 @@ def test_an_answer_ends_where_the_context_window_does(checkpoint: Callable[[str]
 def test_a_context_larger_than_the_model_was_made_for_is_not_used(
     checkpoint: Callable[[str], Path],
 ) -> None:
-    with loaded(checkpoint("qwen2"), context_tokens=10 * CONTEXT_TOKENS) as generator:
-        assert generator.context_tokens == CONTEXT_TOKENS
+    with (
+        loaded(checkpoint("qwen2"), context_tokens=10 * CONTEXT_TOKENS) as generator,
+        pytest.raises(PromptTooLong) as caught,
+    ):
+        generate(generator, chat({"role": "user", "content": "水" * 2 * CONTEXT_TOKENS}))
+    assert caught.value.values["limit"] == CONTEXT_TOKENS
 
 
 def test_requests_at_the_same_time_get_their_own_answers(qwen: TransformersGenerator) -> None:
@@ -237,7 +244,7 @@ def test_an_answer_that_is_cut_by_closing_the_generator_fails(
 ) -> None:
     async def close_early(generator: TransformersGenerator) -> None:
         async for _ in generator.stream(chat(max_tokens=LONG)):
-            await asyncio.to_thread(generator.close)
+            await generator.close()
 
     with loaded(checkpoint("glm4")) as generator, pytest.raises(ModelFailed, match="shut down"):
         asyncio.run(close_early(generator))
@@ -247,7 +254,7 @@ def test_a_model_that_is_not_loaded_says_so(checkpoint: Callable[[str], Path]) -
     with loaded(checkpoint("qwen2")) as generator:
         pass
     with pytest.raises(ModelFailed, match="not loaded"):
-        generator.count(chat())
+        generate(generator, chat())
 
 
 @pytest.mark.slow

@@ -31,6 +31,12 @@ def test_what_is_no_generation_is_refused(body: bytes) -> None:
         wire.read_generation(body)
 
 
+def test_what_is_wrong_with_a_generation_is_told_in_both_languages() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        wire.read_generation(b'{"seed": "x"}')
+    assert raised.value.message("zh").endswith("seed 必须是整数 ('x')")
+
+
 @pytest.mark.parametrize("piece", [Piece("半", 3, 1), Piece("", 3, 9, "length")])
 def test_a_piece(piece: Piece) -> None:
     assert wire.read_piece(wire.frame(wire.write_piece(piece))[:-1], "tiny") == piece
