@@ -114,9 +114,19 @@ class ApiClient:
         ]
         return answer
 
-    def chunks(self, knowledge_base: str, file_name: str) -> list[native.ChunkText]:
-        """Return the chunks of a file in order."""
-        return self._get(f"{file_path(knowledge_base, file_name)}/chunks", list[native.ChunkText])
+    def text(
+        self, knowledge_base: str, file_name: str, *, start: int | None = None, end: int | None = None
+    ) -> native.FileText:
+        """Return the text of a file, or the characters of it from ``start`` up to ``end``."""
+        path = f"{file_path(knowledge_base, file_name)}/text"
+        return self._get(path, native.FileText, start=start, end=end)
+
+    def chunks(
+        self, knowledge_base: str, file_name: str, *, offset: int = 0, limit: int | None = None
+    ) -> list[native.ChunkText]:
+        """Return the chunks of a file in order, or ``limit`` of them."""
+        path = f"{file_path(knowledge_base, file_name)}/chunks"
+        return self._get(path, list[native.ChunkText], offset=offset, limit=limit)
 
     def search(
         self, knowledge_base: str, query: str, *, top_k: int | None = None
@@ -126,10 +136,10 @@ class ApiClient:
         answer = self._send("POST", path, json={"query": query, "top_k": top_k})
         return native.SearchAnswer.model_validate(answer.json())
 
-    def conversations(self, *, limit: int = 50) -> list[native.Conversation]:
-        """Return the conversations, newest first."""
-        path = f"/api/v1/conversations?limit={limit}"
-        return self._get(path, list[native.Conversation])
+    def conversations(self, *, offset: int = 0, limit: int = 50) -> list[native.Conversation]:
+        """Return the conversations, newest first; ``limit`` is 200 at most."""
+        path = "/api/v1/conversations"
+        return self._get(path, list[native.Conversation], offset=offset, limit=limit)
 
     def conversation(self, conversation_id: str) -> native.ConversationWithMessages:
         """Return a conversation with its messages, oldest first."""
@@ -151,20 +161,17 @@ class ApiClient:
         """Delete a conversation with its messages."""
         self._send("DELETE", f"/api/v1/conversations/{quote(conversation_id, safe='')}")
 
-    def message(self, message_id: str) -> native.Message:
-        """Return a stored answer with its sources and its trace."""
-        return self._get(f"/api/v1/messages/{quote(message_id, safe='')}", native.Message)
-
     def ask(self, request: native.ChatRequest) -> Asking:
         """Return a question, to be asked by entering it."""
         body = request.model_dump(exclude_none=True)
         return Asking(self._http, body, self._headers, self.language)
 
-    def _get(self, path: str, kind: type[T]) -> T:
-        return TypeAdapter(kind).validate_python(self._send("GET", path).json())
+    def _get(self, path: str, kind: type[T], **query: int | None) -> T:
+        wanted = {name: value for name, value in query.items() if value is not None}
+        return TypeAdapter(kind).validate_python(self._send("GET", path, params=wanted).json())
 
-    def _send(self, method: str, path: str, *, json: Any = None) -> httpx.Response:  # JSON value
-        answer = self._request(method, path, json=json)
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:  # httpx's own
+        answer = self._request(method, path, **options)
         if answer.status_code >= 400:
             self._refuse(answer)
         return answer

@@ -8,7 +8,7 @@ import streamlit as st
 from server.schemas.native import KnowledgeBase
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
-from webui_pages.knowledge_bases_create import open_create_dialog
+from webui_pages.knowledge_bases_create import name_model, open_create_dialog
 from webui_pages.knowledge_bases_files import show_files
 from webui_pages.knowledge_bases_search import show_search
 from webui_pages.knowledge_bases_style import draw_style
@@ -95,7 +95,7 @@ def describe(base: KnowledgeBase) -> None:
         f"{describe_languages(set(base.languages))}  \n"
         + text(
             "knowledge_bases.facts",
-            model=plain(base.embedding_model),
+            model=plain(name_model(base.embedding_model)),
             size=base.chunk_size,
             overlap=base.chunk_overlap,
         )

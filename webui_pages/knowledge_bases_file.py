@@ -5,7 +5,7 @@ from math import ceil
 
 import streamlit as st
 
-from server.schemas.native import ChunkText, File
+from server.schemas.native import ChunkText, File, FileText
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
 from webui_pages.markup import plain
@@ -53,27 +53,32 @@ def show_contents(client: ApiClient, base: str, file: File) -> None:
         [text("knowledge_bases.view_text"), text("knowledge_bases.view_chunks")]
     )
     with words:
-        show_text(client.file_text(base, file.name))
+        show_text(client.text(base, file.name, start=0, end=MAX_CHARS))
     with pieces:
-        show_chunks(client.chunks(base, file.name), key=f"kb_chunks_{base}_{file.name}")
+        show_chunks(client, base, file)
 
 
-def show_text(whole: str) -> None:
-    """Draw a text as it was read, without any markup taking effect."""
-    if len(whole) > MAX_CHARS:
+def show_text(read: FileText) -> None:
+    """Draw the begin of a text as it was read, without any markup taking effect."""
+    if len(read.text) < read.length:
         st.caption(
-            text("knowledge_bases.view_cut", shown=f"{MAX_CHARS:,}", count=f"{len(whole):,}")
+            text(
+                "knowledge_bases.view_cut",
+                shown=f"{len(read.text):,}",
+                count=f"{read.length:,}",
+            )
         )
     with st.container(height=HEIGHT):
-        st.html(f'<div class="zw-text">{escape(whole[:MAX_CHARS])}</div>')
+        st.html(f'<div class="zw-text">{escape(read.text)}</div>')
 
 
-def show_chunks(chunks: list[ChunkText], *, key: str) -> None:
+def show_chunks(client: ApiClient, base: str, file: File) -> None:
     """Draw the chunks of a file, some at a time."""
-    pages = ceil(len(chunks) / CHUNKS_ON_A_PAGE)
-    page = st.pagination(pages, key=key) if pages > 1 else 1
+    pages = ceil(file.chunks / CHUNKS_ON_A_PAGE)
+    page = st.pagination(pages, key=f"kb_chunks_{base}_{file.name}") if pages > 1 else 1
+    offset = (page - 1) * CHUNKS_ON_A_PAGE
     with st.container(height=HEIGHT):
-        for chunk in chunks[(page - 1) * CHUNKS_ON_A_PAGE : page * CHUNKS_ON_A_PAGE]:
+        for chunk in client.chunks(base, file.name, offset=offset, limit=CHUNKS_ON_A_PAGE):
             st.html(draw_chunk(chunk))
 
 

@@ -58,8 +58,12 @@ def draw_table(client: ApiClient, base: str, shown: list[File]) -> list[str]:
         return []
     head = st.columns(WIDTHS, vertical_alignment="center")
     with head[0]:
+        # Other files, after a deletion or on the next page, make it another box, without a tick.
+        of_these = hash(tuple(file.name for file in shown))
         is_all = st.checkbox(
-            text("knowledge_bases.pick_all"), key=f"kb_all_{base}", label_visibility="collapsed"
+            text("knowledge_bases.pick_all"),
+            key=f"kb_all_{base}_{of_these}",
+            label_visibility="collapsed",
         )
     titles = (
         text("knowledge_bases.column_name"),
@@ -137,11 +141,12 @@ def ask(client: ApiClient, base: str, picked: list[str]) -> None:
 
 def delete(client: ApiClient, base: str, names: list[str]) -> None:
     """Delete files and draw the page anew; the first error stops it and stays in the dialog."""
-    try:
-        for name in names:
+    for name in names:
+        try:
             client.delete_file(base, name)
-    except ApiError as error:
-        show_error(error)
-        return
+        except ApiError as error:
+            if error.code != "unknown_file":  # then it is gone already, as after half a deletion
+                show_error(error)
+                return
     st.session_state["kb_note"] = text("knowledge_bases.files_deleted", count=len(names))
     st.rerun()

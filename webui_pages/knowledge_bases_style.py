@@ -18,8 +18,15 @@ STYLE = """
 .st-key-kb_files { gap: 0; }
 .st-key-kb_files [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; gap: .6rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); }
+.st-key-kb_files [data-testid="stColumn"] { min-width: 0; }
 .st-key-kb_files [data-testid="stCaptionContainer"] p { white-space: nowrap; }
 .st-key-kb_files button { text-align: left; min-height: 0; overflow-wrap: anywhere; }
+@media (max-width: 640px) {
+  .st-key-kb_files [data-testid="stColumn"]:nth-child(n+3):nth-child(-n+5) { display: none; }
+}
+.zw-refusal { display: none; }
+.st-key-kb_upload:has([aria-invalid="true"]) .zw-refusal { display: block; color: #d0453b; }
+body:has(.zw-refusal) [data-testid="stTooltipErrorContent"] { display: none; }
 """
 # Streamlit's own words are English whatever the language, so they are hidden, or ours drawn
 # over them.

@@ -7,14 +7,14 @@ from html import escape
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from server.schemas.native import UploadedFile as Added
 from webui_pages.catalogue import text
-from webui_pages.chat_conversations import open_conversation
+from webui_pages.chat_conversations import switch
 from webui_pages.client import ApiClient, ApiError
 from webui_pages.markup import plain
 from webui_pages.menu import make_page
-from webui_pages.session import errors_shown
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -37,19 +37,23 @@ def show_upload(client: ApiClient, base: str, present: set[str]) -> None:
     """Draw the field for files; ``present`` are the names that are taken."""
     status = client.status()
     limit = status.max_file_mb
-    chosen = st.file_uploader(
-        text("knowledge_bases.upload"),
-        accept_multiple_files=True,
-        max_upload_size=limit,
-        key=f"kb_upload_{base}_{st.session_state.get(ROUND, 0)}",
-        label_visibility="collapsed",
-    )
+    with st.container(key="kb_upload"):
+        chosen = st.file_uploader(
+            text("knowledge_bases.upload"),
+            accept_multiple_files=True,
+            max_upload_size=limit,
+            key=f"kb_upload_{base}_{st.session_state.get(ROUND, 0)}",
+            label_visibility="collapsed",
+        )
+        # The browser refuses before it sends anything and tells no one: its style shows this.
+        refusal = text("knowledge_bases.upload_refused", limit=limit)
+        st.html(f'<div class="zw-refusal" role="alert">{escape(refusal)}</div>')
     formats = " ".join(ending.lstrip(".") for ending in status.formats)
     st.caption(text("knowledge_bases.upload_limit", limit=limit, formats=plain(formats)))
     if chosen:
         offer(client, base, chosen, present)
     else:
-        show_outcomes(client, base)
+        show_outcomes(base)
 
 
 def offer(
@@ -119,6 +123,7 @@ def upload(
             outcomes.append(Outcome(name, text("knowledge_bases.upload_kept"), "kept"))
         else:
             outcomes.append(add(client, base, file, override=name in taken))
+        release(file)
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
     st.rerun()
 
@@ -132,6 +137,12 @@ def add(client: ApiClient, base: str, file: "UploadedFile", *, override: bool) -
     return describe(answer)
 
 
+def release(file: "UploadedFile") -> None:
+    """Forget the bytes of a file: Streamlit would keep them as long as the session lasts."""
+    if context := get_script_run_ctx():
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
 def describe(answer: Added) -> Outcome:
     """Return what the API says about a file."""
     if answer.file is None:
@@ -140,7 +151,7 @@ def describe(answer: Added) -> Outcome:
     return Outcome(answer.file.name, note, "added")
 
 
-def show_outcomes(client: ApiClient, base: str) -> None:
+def show_outcomes(base: str) -> None:
     """Show what became of each file of the last upload, until the person has read it."""
     of, outcomes = st.session_state.get(OUTCOMES, ("", []))
     if of != base or not outcomes:
@@ -152,17 +163,17 @@ def show_outcomes(client: ApiClient, base: str) -> None:
         with st.container(horizontal=True):
             label = text("knowledge_bases.ask")
             if added and st.button(label, type="primary", icon=":material/forum:"):
-                ask_about_it(client, base)
+                ask_about_it(base)
             if st.button(text("knowledge_bases.upload_dismiss")):
                 del st.session_state[OUTCOMES]
                 st.rerun()
 
 
-def ask_about_it(client: ApiClient, base: str) -> None:
-    """Go to a new chat with this knowledge base."""
-    with errors_shown():
-        open_conversation(client.create_conversation(base).id)
-        st.switch_page(make_page("chat"))
+def ask_about_it(base: str) -> None:
+    """Go to a new chat with this knowledge base; its first question makes it a conversation."""
+    switch(None)
+    st.session_state["chat_base_new"] = base  # what the list of knowledge bases there shows
+    st.switch_page(make_page("chat"))
 
 
 def draw(outcome: Outcome) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 
 from configs.settings import WorkerSettings
-from server.model_workers.troubles import describe
 from server.model_workers.generator import Trouble
 from server.model_workers.shared_secret import HEADER
+from server.model_workers.troubles import describe
 from server.model_workers.worker import ModelWorker
 
 logger = logging.getLogger(__name__)

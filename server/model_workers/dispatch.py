@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 
 from server.errors import ModelBusy, ModelFailed, Unavailable, UnknownModel, ZhiwenError
-from server.model_workers.troubles import describe
 from server.model_workers.generator import Generation, Piece, Trouble
 from server.model_workers.shared_secret import HEADER
+from server.model_workers.troubles import describe
 from server.model_workers.wire import END, read_piece, write_generation
 from server.readiness import StillStarting
 

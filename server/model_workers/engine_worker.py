@@ -26,8 +26,8 @@ from server.model_workers.engine_request import (
     read_text,
     write_request,
 )
-from server.model_workers.troubles import describe
 from server.model_workers.generator import FinishReason, Generation, Generator, Piece, Trouble
+from server.model_workers.troubles import describe
 from server.network import is_loopback
 
 logger = logging.getLogger(__name__)

@@ -38,6 +38,12 @@ def pick(page: Page, name: str) -> None:
     page.get_by_role("checkbox", name=f"Select {name}").locator("xpath=ancestor::label").click()
 
 
+def kept_in_memory(page: Page, product: Product) -> str:
+    """Return what the UI says that it holds, by its kind."""
+    url = f"{product.url}/_stcore/metrics?families=cache_memory_bytes"
+    return page.request.get(url).text()
+
+
 def test_a_person_creates_a_base_uploads_a_document_and_asks(
     open_page: Open, product: Product, tmp_path: Path
 ) -> None:
@@ -52,10 +58,13 @@ def test_a_person_creates_a_base_uploads_a_document_and_asks(
     page.get_by_role("button", name="Add boiler.txt").click()
     expect(page.locator(".zw-added")).to_contain_text("boiler.txt")
     page.get_by_role("button", name="Ask a question").click()
+    expect(page.get_by_role("main").get_by_role("combobox").first).to_have_value("boilers")
+    assert product.api("GET", "/conversations").json() == []
     page.get_by_test_id("stChatInputTextArea").fill("How often is the boiler B-7 descaled?")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("stChatMessage").last).to_contain_text("14 weeks")
     product.api("DELETE", "/knowledge_bases/boilers")
+    product.forget_conversations()
 
 
 def test_each_file_of_an_upload_tells_its_own_error(
@@ -69,6 +78,32 @@ def test_each_file_of_an_upload_tells_its_own_error(
     expect(refused).to_have_count(2)
     expect(refused.nth(0)).to_contain_text("没有任何文字")
     expect(refused.nth(1)).to_contain_text("支持的格式")
+
+
+def test_a_file_that_is_too_large_is_refused_in_the_language_of_the_person(
+    open_page: Open, base: str, tmp_path: Path
+) -> None:
+    page = open_base(open_page, base, locale="zh-CN")
+    large = tmp_path / "large.txt"
+    with large.open("wb") as stream:
+        stream.truncate(100 * 1024**2 + 1)  # without blocks on the disk; nothing of it is sent
+    refusal = page.get_by_text("标红的文件未被接收：超过 100 MB")
+    expect(refusal).to_be_hidden()
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(large)
+    expect(refusal).to_be_visible()
+
+
+def test_the_ui_keeps_no_bytes_of_what_was_added(
+    open_page: Open, product: Product, base: str, tmp_path: Path
+) -> None:
+    page = open_base(open_page, base)
+    put(page, tmp_path, {"valve.txt": b"The valve.", "a.txt": b"Words.", "empty.txt": b""})
+    start = page.get_by_role("button", name="Add 3 files")
+    expect(start).to_be_visible()
+    assert "UploadedFileManager" in kept_in_memory(page, product)
+    start.click()
+    expect(page.locator(".zw-outcome")).to_have_count(3)
+    assert "UploadedFileManager" not in kept_in_memory(page, product)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +131,20 @@ def test_a_file_shows_its_text_and_its_chunks(open_page: Open, base: str) -> Non
     expect(dialog.locator(".zw-chunk")).to_contain_text("Chunk 1")
 
 
+def test_the_chunks_of_a_large_file_are_shown_a_page_at_a_time(
+    open_page: Open, product: Product, base: str
+) -> None:
+    text = "\n\n".join(f"# Valve {number}\n\n" + "It opens. " * 40 for number in range(1, 31))
+    product.make_kb(base, {"valves.md": text})
+    page = open_base(open_page, base)
+    page.get_by_role("button", name="valves.md").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("tab", name="Chunks").click()
+    expect(dialog.locator(".zw-chunk")).to_have_count(20)
+    dialog.get_by_role("button", name="2", exact=True).click()
+    expect(dialog.locator(".zw-chunk").first).to_contain_text("Chunk 21")
+
+
 def test_a_file_is_downloaded_as_it_was_uploaded(
     open_page: Open, product: Product, base: str
 ) -> None:
@@ -119,6 +168,43 @@ def test_deleting_files_names_their_count_first(
     dialog.get_by_role("button", name="Delete 2 files").click()
     expect(page.get_by_text("Deleted: 2")).to_be_visible()
     assert product.file_names(base) == set()
+
+
+def test_after_deleting_all_of_a_page_the_next_files_are_not_ticked(
+    open_page: Open, product: Product, base: str
+) -> None:
+    product.make_kb(base, {f"{number:02}.txt": f"Number {number}." for number in range(22)})
+    page = open_base(open_page, base)
+    pick(page, "all on this page")
+    page.get_by_role("button", name="Delete 20 files").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete 20 files").click()
+    expect(page.get_by_text("Deleted: 20")).to_be_visible()
+    ticked = page.get_by_role("checkbox", checked=True)
+    expect(page.get_by_role("checkbox", name="Select 21.txt")).to_be_attached()
+    expect(ticked).to_have_count(0)
+
+
+def test_a_file_that_somebody_else_deleted_does_not_stop_the_others_going(
+    open_page: Open, product: Product, base: str
+) -> None:
+    page = open_base(open_page, base)
+    pick(page, "valve.txt")
+    pick(page, "阀门.txt")
+    page.get_by_role("button", name="Delete 2 files").click()
+    product.api("DELETE", f"/knowledge_bases/{base}/files/valve.txt")
+    page.get_by_role("dialog").get_by_role("button", name="Delete 2 files").click()
+    expect(page.get_by_text("Deleted: 2")).to_be_visible()
+    assert product.file_names(base) == set()
+
+
+def test_names_of_files_are_read_on_a_phone(open_page: Open, base: str) -> None:
+    page = open_base(open_page, base)
+    page.set_viewport_size({"width": 390, "height": 800})
+    name = page.get_by_role("button", name="valve.txt")
+    expect(name).to_be_in_viewport(ratio=1)
+    download = page.locator('.st-key-kb_files a[href*="valve.txt"]')
+    expect(download).to_be_in_viewport(ratio=1)
+    assert page.locator(".st-key-kb_files").evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 def test_deleting_can_be_cancelled(open_page: Open, product: Product, base: str) -> None:
