@@ -2,6 +2,7 @@
 
 import sys
 
+from streamlit import config
 from streamlit.starlette import App
 
 from configs import ROOT, load_settings
@@ -9,9 +10,14 @@ from configs.settings import SettingsError
 from webui_pages.site import Site
 
 try:
-    site = Site(load_settings())
+    settings = load_settings()
+    site = Site(settings)
 except SettingsError as error:
     sys.exit(str(error))
+
+# Streamlit says "too large" in English only; files between the two limits are told so by us.
+most = max(settings.kb.max_file_mb, settings.server.max_upload_mb)
+config.set_option("server.maxUploadSize", most)
 
 app = App(
     ROOT / "webui_pages" / "script.py",

@@ -36,6 +36,7 @@ from webui_pages.session import api, settings
 DRAW_EVERY_S = 0.06  # each time the whole text is sent; more often costs and is not seen
 AGAIN = "chat_again"
 ASKING = "chat_asking"
+CHOSEN = "chat_model_chosen"  # in the session: the model that was asked last
 STORED_WITHIN_S = 3.0
 
 
@@ -68,6 +69,8 @@ def show() -> None:
     if current:
         draw_head(client, current)
     scope = choose_scope(client.knowledge_bases(), client.models(), current)
+    if scope.base is None and current and current.knowledge_base:
+        st.info(text("chat.base_gone", name=plain(current.knowledge_base)), icon=":material/info:")
     typed = st.chat_input(
         text("chat.placeholder"),
         submit_mode="stop",
@@ -76,7 +79,7 @@ def show() -> None:
     )
     question = typed or st.session_state.pop(SUGGESTED, "") or st.session_state.pop(AGAIN, "")
     failed = find_failure(current)
-    if current:
+    if current and current.items:
         draw_messages(current)
     elif not question and not failed:
         draw_welcome(scope.base)
@@ -98,17 +101,7 @@ def choose_scope(
         if not models:
             st.caption(f":material/format_quote: {text('chat.no_model')}", width="stretch")
             return Scope(base, None)
-        names = [model.id for model in models]
-        default = next((model.id for model in models if model.is_default), names[0])
-        last = current.items[-1].model if current and current.items else None
-        name = st.selectbox(
-            text("chat.model"),
-            names,
-            index=names.index(last if last in names else default),
-            key=f"chat_model_{of}",
-            label_visibility="collapsed",
-        )
-    return Scope(base, name)
+        return Scope(base, choose_model(models, current, key=f"chat_model_{of}"))
 
 
 def choose_base(
@@ -117,16 +110,36 @@ def choose_base(
     """Let the person choose a knowledge base: at first the conversation's, or the default."""
     by_name = {base.name: base for base in bases}
     names = list(by_name)
-    wanted = current.knowledge_base if current else settings().kb.default
+    asked = current.knowledge_base if current else None
+    wanted = asked or settings().kb.default
+    first = None if asked else 0  # another one must not answer in place of one that is gone
     name = st.selectbox(
         text("chat.knowledge_base"),
         names,
-        index=names.index(wanted) if wanted in by_name else 0,
+        index=names.index(wanted) if wanted in by_name else first,
         key=key,
         label_visibility="collapsed",
-        placeholder=text("chat.no_base_yet"),
+        placeholder=text("chat.choose_base" if names else "chat.no_base_yet"),
     )
     return by_name[name] if name else None
+
+
+def choose_model(
+    models: list[ServedModel], current: ConversationWithMessages | None, *, key: str
+) -> str:
+    """Let the person choose a model: at first the one that wrote or was asked last."""
+    names = [model.id for model in models]
+    default = next((model.id for model in models if model.is_default), names[0])
+    wrote = [message.model for message in current.items if message.model] if current else []
+    last = wrote[-1] if wrote else st.session_state.get(CHOSEN)
+    name: str = st.selectbox(
+        text("chat.model"),
+        names,
+        index=names.index(last if last in names else default),
+        key=key,
+        label_visibility="collapsed",
+    )
+    return name
 
 
 def draw_messages(current: ConversationWithMessages) -> None:
@@ -152,6 +165,7 @@ def ask(
 ) -> None:
     """Ask, show the answer as it comes, then draw all of it anew from what was stored."""
     base = scope.base.name if scope.base else None
+    st.session_state[CHOSEN] = scope.model
     st.session_state.pop(FAILED, None)
     draw_question(question)
     try:
@@ -172,9 +186,23 @@ def ask(
         with client.ask(request) as events:
             draw_answer(events, is_markdown=scope.model is not None)
     except ApiError as error:
-        st.session_state[FAILED] = Unanswered(conversation_id, question, error.message)
+        is_kept = current is not None or keep_if_answered(client, conversation_id)
+        failed = Unanswered(conversation_id if is_kept else "", question, error.message)
+        st.session_state[FAILED] = failed
     del st.session_state[ASKING]
     st.rerun()
+
+
+def keep_if_answered(client: ApiClient, conversation_id: str) -> bool:
+    """Delete a new conversation whose question failed, unless a part of an answer came."""
+    try:
+        if client.conversation(conversation_id).items:
+            return True
+        client.delete_conversation(conversation_id)
+    except ApiError:
+        return True  # the API is away; what it has shows later
+    open_conversation(None)
+    return False
 
 
 def await_stopped(client: ApiClient, current: ConversationWithMessages) -> ConversationWithMessages:

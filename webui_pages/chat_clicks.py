@@ -17,6 +17,8 @@ COPY = "#copy-"
 # Streamlit's own widgets cannot stand inside a sentence; links can, and this listens to them.
 LISTENER = """
 let texts = {};
+let copied = "";
+let detach = () => {};
 const copy = async (text) => {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea");  // plain http has no clipboard
@@ -26,6 +28,14 @@ const copy = async (text) => {
   document.execCommand("copy");
   area.remove();
 };
+const say = (words) => {
+  const toast = document.createElement("div");
+  toast.className = "zw-toast";
+  toast.role = "status";
+  document.body.append(toast);
+  toast.textContent = words;
+  setTimeout(() => toast.remove(), 2500);
+};
 const showMark = () => {
   for (const box of document.querySelectorAll(".zw-document:not([data-shown])")) {
     box.dataset.shown = "1";
@@ -34,14 +44,20 @@ const showMark = () => {
   }
 };
 export default function ({ data, setTriggerValue }) {
-  [texts] = data;
+  [texts, copied] = data;
+  detach();  // Streamlit may call this again before it lets go of the last call
   const onClick = async (event) => {
     const link = event.target.closest?.('a[href^="#source-"], a[href^="#copy-"]');
     if (!link) return;
     event.preventDefault();
     const [, action, id] = link.getAttribute("href").match(/^#(source|copy)-(.*)$/);
-    if (action === "copy") await copy(texts[id] ?? "");
-    setTriggerValue(action === "copy" ? "copied" : "opened", id);
+    // A trigger runs the page anew, which would end an answer that is being written.
+    if (action === "copy") {
+      await copy(texts[id] ?? "");
+      say(copied);
+    } else if (!document.querySelector('[data-testid="stChatInputStopButton"]')) {
+      setTriggerValue("opened", id);
+    }
   };
   document.addEventListener("click", onClick, true);
   // A stopped run draws nothing more; a new one shows what was stored of the answer.
@@ -52,11 +68,12 @@ export default function ({ data, setTriggerValue }) {
   document.addEventListener("click", onStop, true);
   const opened = new MutationObserver(showMark);  // a passage comes after the click, and again
   opened.observe(document.body, { childList: true, subtree: true });
-  return () => {
+  detach = () => {
     opened.disconnect();
     document.removeEventListener("click", onStop, true);
     document.removeEventListener("click", onClick, true);
   };
+  return detach;
 }
 """
 
@@ -80,12 +97,10 @@ def listen(texts: Mapping[str, str]) -> tuple[str, int] | None:
     with st.container(key="chat_clicks"):
         clicked = component()(
             key="clicks",
-            data=[dict(texts)],  # in a dict, Streamlit would look for data frames and load pandas
+            # In a dict, Streamlit would look for data frames and load pandas.
+            data=[dict(texts), text("chat.copied")],
             on_opened_change=lambda: None,
-            on_copied_change=lambda: None,
             on_stopped_change=lambda: None,
         )
-    if clicked.copied:
-        st.toast(text("chat.copied"), icon=":material/check:")
     message_id, _, number = (clicked.opened or "").rpartition("-")
     return (message_id, int(number)) if number.isdigit() else None

@@ -10,6 +10,9 @@ from webui_pages.session import show_error
 
 OPEN = "c"  # in the address, so that a reload and a link open the conversation again
 FAILED = "chat_failed"  # in the session: the question that went wrong, until another is opened
+SHOWN = "chat_list_shown"  # in the session: how many conversations the list shows
+STEP = 50
+MOST = 200  # that the API gives at once
 REMEMBERED = "chat_open"  # in the session, for the way back from another page
 
 
@@ -55,7 +58,9 @@ def draw_list(client: ApiClient, current: Conversation | None) -> None:
             on_click=switch,
             args=(None,),
         )
-        for conversation in client.conversations():
+        shown = st.session_state.get(SHOWN, STEP)
+        found = read_newest(client, shown + 1)
+        for conversation in found[:shown]:
             is_open = current is not None and conversation.id == current.id
             st.button(
                 plain(conversation.title) or text("chat.untitled"),
@@ -66,6 +71,27 @@ def draw_list(client: ApiClient, current: Conversation | None) -> None:
                 on_click=switch,
                 args=(conversation.id,),
             )
+        if len(found) > shown:
+            st.button(
+                text("chat.more"),
+                icon=":material/expand_more:",
+                type="tertiary",
+                on_click=show_more,
+            )
+
+
+def read_newest(client: ApiClient, count: int) -> list[Conversation]:
+    """Return the newest conversations."""
+    found: dict[str, Conversation] = {}  # between two requests one may move up
+    for offset in range(0, count, MOST):
+        page = client.conversations(offset=offset, limit=min(MOST, count - offset))
+        found.update((conversation.id, conversation) for conversation in page)
+    return list(found.values())
+
+
+def show_more() -> None:
+    """Let the list show more conversations from now on."""
+    st.session_state[SHOWN] = st.session_state.get(SHOWN, STEP) + STEP
 
 
 def draw_head(client: ApiClient, current: Conversation) -> None:

@@ -8,7 +8,7 @@ from server.schemas.native import ChatAnswer, Message, Source
 from webui_pages.catalogue import text
 from webui_pages.chat_clicks import COPY, source_link
 from webui_pages.chat_trace import draw_trace
-from webui_pages.markup import Cite, plain, quoted, written
+from webui_pages.markup import Cite, plain, quoted, split_code, written
 
 ASSISTANT = ":material/auto_stories:"
 CITED = re.compile(r"\[(\d{1,3})\]")
@@ -49,7 +49,14 @@ def draw_text(message: ChatAnswer) -> None:
     def cite(number: int) -> str | None:
         return source_link(message.message_id, number) if number in known else None
 
-    draw_words(message.answer, cite, is_markdown=message.mode == "llm")
+    if message.mode != "llm":
+        draw_words(message.answer, cite, is_markdown=False)
+        return
+    for part, language in split_code(message.answer):
+        if language is not None:
+            st.code(part, language=language or None, wrap_lines=True)
+        elif part.strip():
+            draw_words(part, cite, is_markdown=True)
 
 
 def draw_words(words: str, cite: Cite, *, is_markdown: bool) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from server.schemas.native import Source
+from server.schemas.native import FileText, Source
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
 from webui_pages.markup import Span, mark, plain
@@ -12,7 +12,8 @@ PANEL_PX = 680
 BEFORE_CHARS = 500
 AFTER_CHARS = 900
 LINE_CHARS = 300
-MAX_CHARS = 400_000  # of a whole document; more would make the browser slow
+MAX_CHARS = 400_000  # on each side, of a whole document; more would make the browser slow
+WHOLE = "chat_whole"
 
 
 def open_source(client: ApiClient, source: Source) -> None:
@@ -48,36 +49,60 @@ def describe_place(source: Source) -> str:
 
 def draw_passage(client: ApiClient, source: Source) -> None:
     """Show the passage in its document, quoted sentences stronger."""
+    is_whole = bool(st.session_state.get(WHOLE))  # drawn below, once it can help
+    before, after = (MAX_CHARS, MAX_CHARS) if is_whole else (BEFORE_CHARS, AFTER_CHARS)
     try:
-        document = client.file_text(source.knowledge_base, source.file_name)
+        part = read_part(client, source, before=before, after=after)
     except ApiError as error:
         st.warning(plain(error.message), icon=":material/warning:")
-        document = ""
-    if document[source.start : source.end] != source.text:
-        if document:
-            st.info(text("chat.changed"), icon=":material/history:")
-        draw_text(mark(source.text, (0, len(source.text)), {}))
+        draw_alone(source)
         return
-    is_whole = st.toggle(text("chat.whole_document"), key="chat_whole")
-    before, after = (MAX_CHARS, MAX_CHARS) if is_whole else (BEFORE_CHARS, AFTER_CHARS)
-    window = find_window(document, source.start - before, source.end + after)
-    quotes = [(quote.start, quote.end) for quote in source.quotes]
-    spans = {"zw-passage": [(source.start, source.end)], "zw-quote": quotes}
-    html = mark(document, window, spans)
-    draw_text(("…\n" if window[0] else "") + html + ("\n…" if window[1] < len(document) else ""))
+    if part.text[source.start - part.start : source.end - part.start] != source.text:
+        st.info(text("chat.changed"), icon=":material/history:")
+        draw_alone(source)
+        return
+    st.toggle(text("chat.whole_document"), key=WHOLE)
+    draw_part(part, source)
+    if is_whole and len(part.text) < part.length:
+        st.caption(text("chat.cut", shown=f"{len(part.text):,}", length=f"{part.length:,}"))
+
+
+def read_part(client: ApiClient, source: Source, *, before: int, after: int) -> FileText:
+    """Return the text around a passage, with so many characters on each side."""
+    start, end = max(0, source.start - before), source.end + after
+    return client.text(source.knowledge_base, source.file_name, start=start, end=end)
+
+
+def draw_alone(source: Source) -> None:
+    """Show the passage without its document."""
+    draw_text(mark(source.text, (0, len(source.text)), {}))
+
+
+def draw_part(part: FileText, source: Source) -> None:
+    """Show a part of a document with the passage in it."""
+
+    def inside(start: int, end: int) -> Span:
+        return start - part.start, end - part.start
+
+    quotes = [inside(quote.start, quote.end) for quote in source.quotes]
+    spans = {"zw-passage": [inside(source.start, source.end)], "zw-quote": quotes}
+    first, last = find_window(part)
+    html = mark(part.text, (first, last), spans)
+    is_begin, is_end = part.start + first == 0, part.start + last == part.length
+    draw_text(("" if is_begin else "…\n") + html + ("" if is_end else "\n…"))
     if quotes:
         st.html(f'<div class="zw-document-legend">{text("chat.legend")}</div>')
 
 
-def find_window(document: str, start: int, end: int) -> Span:
-    """Return a part of a text near the places given, in whole lines where lines are short."""
-    if start > 0:
-        line = document.find("\n", start, start + LINE_CHARS)
-        start = line + 1 if line >= 0 else start
-    if end < len(document):
-        line = document.rfind("\n", end - LINE_CHARS, end)
-        end = line if line >= 0 else end
-    return max(0, start), min(len(document), end)
+def find_window(part: FileText) -> Span:
+    """Return what to show of a part: whole lines where lines are short."""
+    first, last = 0, len(part.text)
+    if part.start > 0:
+        first = part.text.find("\n", 0, LINE_CHARS) + 1
+    if part.start + last < part.length:
+        line = part.text.rfind("\n", last - LINE_CHARS)
+        last = line if line >= 0 else last
+    return first, last
 
 
 def draw_text(html: str) -> None:

@@ -107,15 +107,13 @@ class ApiClient:
         """Delete a file with its chunks."""
         self._send("DELETE", file_path(knowledge_base, file_name))
 
-    def file_text(self, knowledge_base: str, file_name: str) -> str:
-        """Return the text of a file, whose characters all offsets count."""
-        answer: str = self._send("GET", f"{file_path(knowledge_base, file_name)}/text").json()[
-            "text"
-        ]
-        return answer
-
     def text(
-        self, knowledge_base: str, file_name: str, *, start: int | None = None, end: int | None = None
+        self,
+        knowledge_base: str,
+        file_name: str,
+        *,
+        start: int | None = None,
+        end: int | None = None,
     ) -> native.FileText:
         """Return the text of a file, or the characters of it from ``start`` up to ``end``."""
         path = f"{file_path(knowledge_base, file_name)}/text"

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from server.datatypes import Language
 from webui_pages.client import file_path
 from webui_pages.cookie import read_key
 from webui_pages.plain import language_of, message_page
@@ -51,14 +52,19 @@ class Files:
             return message_page(language_of(request), "shell.api_not_ready", status=503)
         if answer.status_code >= 400:
             await answer.aclose()
-            status = answer.status_code
-            return message_page(language_of(request), "shell.no_file", status=status)
+            return refusal(language_of(request), answer.status_code)
         return StreamingResponse(
             answer.aiter_raw(),
             answer.status_code,
             headers=safe_headers(answer.headers),
             background=BackgroundTask(answer.aclose),
         )
+
+
+def refusal(language: Language, status: int) -> Response:
+    """Return the page that says why there is no file."""
+    keys = {401: "shell.wrong_key", 404: "shell.no_file", 503: "shell.api_not_ready"}
+    return message_page(language, keys.get(status, "shell.no_answer"), status=status)
 
 
 def passed_on(request: Request) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 import logging
 from html import escape
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from configs import Settings
-from server.network import is_loopback
+from server.network import foreign_name, is_loopback
 from webui_pages.catalogue import translate
 from webui_pages.cookie import read_key
 from webui_pages.plain import language_of, message_page, plain_page
@@ -41,6 +41,8 @@ class Gate:
     async def _refuse(self, connection: HTTPConnection) -> Response | None:
         """Return the answer to a request that must not pass, None for one that may."""
         verdict = await self._upstream.judge(read_key(connection.cookies))
+        if verdict in ("accepted", "open") and is_other_site(connection):
+            return PlainTextResponse("", 403)
         if verdict == "accepted":
             return None
         if verdict == "open":
@@ -60,10 +62,10 @@ class Gate:
         if not is_loopback(bound_address()):
             logger.error(translate("shell.no_key_here", "en"))
             return message_page(language, "shell.no_key_here", status=403)
-        host = host_of(connection.headers.get("host", "localhost"))
-        if not is_loopback(host) and host not in self._allowed_hosts:
-            return message_page(language, "shell.foreign_host", status=403, host=host[:200])
-        return None
+        host = foreign_name(connection.headers, self._allowed_hosts)
+        if host is None:
+            return None
+        return message_page(language, "shell.foreign_host", status=403, host=host[:200])
 
     async def _waiting(self, connection: HTTPConnection) -> Response:
         """Return a page that says what the API is doing and looks again by itself."""
@@ -82,16 +84,25 @@ def wants_page(connection: HTTPConnection) -> bool:
     )
 
 
+def is_other_site(connection: HTTPConnection) -> bool:
+    """Return whether another site's page asks through the browser of a person.
+
+    Streamlit would ask a server on the internet for this machine's address before it decides.
+    """
+    origin, host = connection.headers.get("origin"), connection.headers.get("host", "")
+    if origin is None or origin.partition("://")[2] == host:
+        return False
+    logger.warning(
+        "Refused a request to %.200s from a page of %.200s. If that is this UI behind a proxy, "
+        "let the proxy pass the Host header on.",
+        host,
+        origin,
+    )
+    return True
+
+
 def bound_address() -> str:
     """Return the address on which Streamlit listens, "" for all of them."""
     from streamlit import config
 
     return config.get_option("server.address") or ""
-
-
-def host_of(header: str) -> str:
-    """Return the name in a Host header without its port; as it is, if it is no host at all."""
-    try:
-        return urlsplit(f"//{header}").hostname or header
-    except ValueError:
-        return header

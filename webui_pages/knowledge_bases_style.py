@@ -25,7 +25,8 @@ STYLE = """
   .st-key-kb_files [data-testid="stColumn"]:nth-child(n+3):nth-child(-n+5) { display: none; }
 }
 .zw-refusal { display: none; }
-.st-key-kb_upload:has([aria-invalid="true"]) .zw-refusal { display: block; color: #d0453b; }
+.st-key-kb_upload:has([aria-invalid="true"]) .zw-refusal { display: block;
+  border-left: 3px solid #d0453b; padding-left: .9rem; }
 body:has(.zw-refusal) [data-testid="stTooltipErrorContent"] { display: none; }
 """
 # Streamlit's own words are English whatever the language, so they are hidden, or ours drawn

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from server.schemas.native import UploadedFile as Added
@@ -139,7 +140,8 @@ def add(client: ApiClient, base: str, file: "UploadedFile", *, override: bool) -
 
 def release(file: "UploadedFile") -> None:
     """Forget the bytes of a file: Streamlit would keep them as long as the session lasts."""
-    if context := get_script_run_ctx():
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 

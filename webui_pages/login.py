@@ -1,6 +1,5 @@
 """Logging in and out with the API key. Knows the API only through ``Upstream``."""
 
-import asyncio
 import re
 from html import escape
 from urllib.parse import parse_qs
@@ -16,7 +15,6 @@ from webui_pages.plain import language_of, message_page, plain_page
 from webui_pages.upstream import Upstream
 
 MAX_FORM_BYTES = 8192
-WRONG_KEY_DELAY_S = 1.0
 OWN_PATH = re.compile(r"/(?![/\\])[^\\\s]*")  # "//host" and "/\host" lead elsewhere
 
 FORM = """{message}<form method="post" action="/login"><label for="key">{label}</label>
@@ -30,7 +28,6 @@ class Login:
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        self._wrong = asyncio.Lock()  # wrong keys wait for each other, right ones for nobody
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -38,7 +35,7 @@ class Login:
         return [
             Route("/login", self.show, methods=["GET"]),
             Route("/login", self.enter, methods=["POST"]),
-            Route("/logout", self.leave, methods=["GET"]),
+            Route("/logout", self.leave, methods=["POST"]),
         ]
 
     async def show(self, request: Request) -> Response:
@@ -62,20 +59,20 @@ class Login:
         return await self._try(request, fields.get("key", [""])[0].strip(), target)
 
     async def leave(self, request: Request) -> Response:
-        """Forget the key."""
-        response = RedirectResponse("/login", 303)
+        """Forget the key, unless it is another site that asks for it."""
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return RedirectResponse("/", 303)
+        response = login_page(language_of(request), "/", notice="shell.left")
         forget_key(response)
         return response
 
     async def _try(self, request: Request, key: str, target: str) -> Response:
-        """Let a right key in; a wrong one waits a moment and is told so."""
+        """Let a right key in; a wrong one is told so. Keys are too long to be guessed."""
         language = language_of(request)
         verdict = await self._upstream.ask(key)
         if verdict == "waiting":
             return login_page(language, target, problem="shell.api_not_ready", status=503)
         if verdict == "refused":
-            async with self._wrong:
-                await asyncio.sleep(WRONG_KEY_DELAY_S)
             return login_page(language, target, problem="shell.wrong_key", status=401)
         # Not a redirect: after a link from another site it would come without the new cookie.
         title = translate("shell.welcome", language)
@@ -91,10 +88,11 @@ def own_path(path: str) -> str:
 
 
 def login_page(
-    language: Language, target: str, *, problem: str = "", status: int = 200
+    language: Language, target: str, *, problem: str = "", notice: str = "", status: int = 200
 ) -> Response:
-    """Return the form, with the text of what went wrong."""
+    """Return the form, with the text of what went wrong or what was done."""
     message = f'<p class="bad" role="alert">{translate(problem, language)}</p>' if problem else ""
+    message += f'<p role="status">{translate(notice, language)}</p>' if notice else ""
     body = FORM.format(
         message=message,
         label=translate("shell.key", language),

@@ -10,6 +10,7 @@ PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 ADDRESS = re.compile(r"(https?|www|@)", re.IGNORECASE)
 CITATION = re.compile(r"(\[\d{1,3}\])(?!\()")
 CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
+BLOCK = re.compile(r"^(`{3,})([^`\n]*)\n(.*?)(?:^\1`*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 PRICE = re.compile(r"\$(?=\d)")
 
 Span = tuple[int, int]
@@ -34,16 +35,29 @@ def quoted(text: str, cite: Cite) -> str:
 
 
 def written(text: str, cite: Cite) -> str:
-    """Return the Markdown of a model with its citations, but no images; prices are no formulas."""
-    parts = CODE.split(text)
+    """Return the Markdown of a model with its citations, but no images; prices are no formulas.
+
+    What looks like code here may be none to Markdown, so there are no images in it either.
+    """
+    parts = CODE.split(text.replace("![", "!\u2060["))
     parts[::2] = [
         "".join(
-            f"[{number}]({address})" if address else defuse(part)
+            f"[{number}]({address})" if address else PRICE.sub(r"\\$", part)
             for part, number, address in split_citations(prose, cite)
         )
         for prose in parts[::2]
     ]
     return "".join(parts)
+
+
+def split_code(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield the parts of Markdown: a block of code with its language, other text with None."""
+    end = 0
+    for block in BLOCK.finditer(text):
+        yield text[end : block.start()], None
+        yield block[3], block[2].strip()
+        end = block.end()
+    yield text[end:], None
 
 
 def split_citations(text: str, cite: Cite) -> Iterator[tuple[str, int, str | None]]:
@@ -55,11 +69,6 @@ def split_citations(text: str, cite: Cite) -> Iterator[tuple[str, int, str | Non
 
 def no_citations(number: int) -> None:
     """Leave every citation as it is written."""
-
-
-def defuse(markdown: str) -> str:
-    """Return Markdown whose images are links; the policy of the page would block them anyway."""
-    return PRICE.sub(r"\\$", markdown.replace("![", r"!\["))
 
 
 def mark(text: str, window: Span, spans: dict[str, list[Span]]) -> str:

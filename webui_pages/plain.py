@@ -67,5 +67,5 @@ def plain_page(
 
 def message_page(language: Language, key: str, *, status: int, **values: object) -> HTMLResponse:
     """Return a page with a text of the catalogue under the name of the product."""
-    body = f"<p>{escape(translate(key, language, **values))}</p>"
+    body = f"<p>{escape(translate(key, language, status=status, **values))}</p>"
     return plain_page(language, translate("shell.product", language), body, status=status)

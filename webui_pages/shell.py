@@ -53,4 +53,5 @@ def draw_footer() -> None:
             label_visibility="collapsed",
         )
         if read_key(st.context.cookies):
-            st.html(f'<a href="/logout" target="_self">{text("shell.leave")}</a>')
+            button = f"<button>{text('shell.leave')}</button>"
+            st.html(f'<form method="post" action="/logout">{button}</form>')

@@ -12,8 +12,9 @@ STYLE = """<style>
 [data-testid="stSidebarHeader"]::before { content: "知问 Zhiwen"; font-weight: 650;
   font-size: 1.05rem; line-height: 2rem; padding-left: 2.6rem;
   background: url("/favicon.png") left center / 2rem no-repeat; }
-.st-key-shell_footer a { color: inherit; opacity: .75; font-size: .9rem; text-decoration: none; }
-.st-key-shell_footer a:hover { text-decoration: underline; }
+.st-key-shell_footer form button { border: 0; padding: 0; background: none; font: inherit;
+  font-size: .9rem; color: inherit; opacity: .75; cursor: pointer; }
+.st-key-shell_footer form button:hover { text-decoration: underline; }
 /* The pages themselves say what they do, and in the language chosen. */
 [data-testid="stStatusWidget"] { visibility: hidden; }
 [data-testid="stSidebarHeader"], [data-testid="stSidebarNav"] { flex-shrink: 0; }
@@ -30,6 +31,9 @@ STYLE = """<style>
   content: " (" attr(href) ")"; font-size: .85em; opacity: .7; overflow-wrap: anywhere; }
 a[href^="#source-"], a[href^="#copy-"] { text-decoration: none !important; }
 a[href^="#source-"]:hover, a[href^="#copy-"]:hover { text-decoration: underline !important; }
+body:has([data-testid="stChatInputStopButton"]) a[href^="#source-"] { cursor: not-allowed; }
+.zw-toast { position: fixed; right: 1.5rem; bottom: 1.5rem; z-index: 1000000; padding: .6rem 1rem;
+  border-radius: .6rem; background: #23272b; color: #fdfcfa; }
 /* A citation is a small tile: the one in the text and the one before the name of its source. */
 .zw-answer { white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.6; }
 [class*="st-key-chat_answer_"] a[href^="#source-"],

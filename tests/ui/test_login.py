@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.processes import new_place
+from tests.ui.browser import Record
 from tests.ui.conftest import WITHIN_MS
 from tests.ui.product import Product, run_product
 
@@ -15,7 +16,7 @@ KEY = "a-key-for-the-browser-tests"
 
 
 @pytest.fixture(scope="module")
-def guarded(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def product(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Return a product that listens on all addresses and so needs a key."""
     place = new_place(
         tmp_path_factory.mktemp("guarded"),
@@ -29,11 +30,13 @@ def guarded(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def page(browser: Browser, guarded: Product) -> Iterator[Page]:
+def page(browser: Browser, record: Record) -> Iterator[Page]:
     """Return a page without any cookie."""
     context = browser.new_context(locale="en-US")
     context.set_default_timeout(WITHIN_MS)
-    yield context.new_page()
+    page = context.new_page()
+    record.watch(page)
+    yield page
     context.close()
 
 
@@ -42,41 +45,44 @@ def log_in(page: Page, key: str) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-def get(guarded: Product, path: str, **headers: str) -> httpx.Response:
+def get(product: Product, path: str, **headers: str) -> httpx.Response:
     options: dict[str, Any] = {"trust_env": False, "follow_redirects": False}
-    return httpx.get(f"{guarded.url}{path}", headers=headers, **options)
+    return httpx.get(f"{product.url}{path}", headers=headers, **options)
 
 
-def test_the_right_key_opens_the_page_that_was_asked_for(page: Page, guarded: Product) -> None:
-    page.goto(f"{guarded.url}/knowledge_bases")
+def test_the_right_key_opens_the_page_that_was_asked_for(page: Page, product: Product) -> None:
+    page.goto(f"{product.url}/knowledge_bases")
     log_in(page, KEY)
     expect(page.get_by_role("button", name="secret.txt")).to_be_visible()
 
 
-def test_a_wrong_key_is_told_so(page: Page, guarded: Product) -> None:
-    page.goto(guarded.url)
+def test_a_wrong_key_is_told_so(page: Page, product: Product, record: Record) -> None:
+    page.goto(product.url)
     log_in(page, "something else")
     expect(page.get_by_role("alert")).to_contain_text("This key is not valid")
+    assert all("401" in complaint for complaint in record.complaints)
+    record.complaints.clear()
 
 
 def test_the_link_of_the_log_logs_in_and_keeps_the_key_out_of_the_address(
-    page: Page, guarded: Product
+    page: Page, product: Product
 ) -> None:
-    page.goto(f"{guarded.url}/login?key={KEY}")
+    page.goto(f"{product.url}/login?key={KEY}")
     expect(page.get_by_test_id("stChatInputTextArea")).to_be_visible()
     assert KEY not in page.url
 
 
-def test_after_logging_out_nothing_is_shown(page: Page, guarded: Product) -> None:
-    page.goto(f"{guarded.url}/login?key={KEY}")
-    page.get_by_role("link", name="Log out").click()
+def test_after_logging_out_nothing_is_shown(page: Page, product: Product) -> None:
+    page.goto(f"{product.url}/login?key={KEY}")
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("status")).to_contain_text("You are logged out")
     expect(page.get_by_label("API key")).to_be_visible()
-    page.goto(f"{guarded.url}/system")
+    page.goto(f"{product.url}/system")
     expect(page.get_by_label("API key")).to_be_visible()
 
 
-def test_scripts_cannot_read_the_key(page: Page, guarded: Product) -> None:
-    page.goto(f"{guarded.url}/login?key={KEY}")
+def test_scripts_cannot_read_the_key(page: Page, product: Product) -> None:
+    page.goto(f"{product.url}/login?key={KEY}")
     expect(page.get_by_test_id("stChatInputTextArea")).to_be_visible()
     assert KEY not in page.evaluate("document.cookie + JSON.stringify(localStorage)")
 
@@ -91,14 +97,14 @@ def test_scripts_cannot_read_the_key(page: Page, guarded: Product) -> None:
         "/_stcore/upload_file/a/b",
     ],
 )
-def test_nothing_is_served_without_the_key(guarded: Product, path: str) -> None:
-    answer = get(guarded, path)
+def test_nothing_is_served_without_the_key(product: Product, path: str) -> None:
+    answer = get(product, path)
     assert answer.status_code == 401
     assert "swordfish" not in answer.text
 
 
-def test_a_download_works_after_logging_in(page: Page, guarded: Product) -> None:
-    page.goto(f"{guarded.url}/login?key={KEY}")
+def test_a_download_works_after_logging_in(page: Page, product: Product) -> None:
+    page.goto(f"{product.url}/login?key={KEY}")
     expect(page.get_by_test_id("stChatInputTextArea")).to_be_visible()
-    answer = page.request.get(f"{guarded.url}/files/secrets/secret.txt")
+    answer = page.request.get(f"{product.url}/files/secrets/secret.txt")
     assert answer.text() == "The password of the safe is swordfish."

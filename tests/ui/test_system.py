@@ -13,9 +13,3 @@ def test_it_shows_version_model_and_settings(open_page: Open) -> None:
     expect(facts).to_contain_text("all-MiniLM-L6-v2")
     page.get_by_text("Settings", exact=True).click()
     expect(page.get_by_text("kb.chunk_size")).to_be_visible()
-
-
-def test_it_shows_no_secret(open_page: Open) -> None:
-    page = open_page("/system")
-    expect(page.locator(".zw-pairs").first).to_be_visible()
-    assert "auth.api_key" not in page.content()

@@ -94,10 +94,58 @@ def test_a_new_chat_is_empty(app: AppTest) -> None:
     assert not app.chat_message
 
 
-def test_a_question_that_fails_can_be_asked_again(app: AppTest) -> None:
+def test_a_question_that_fails_can_be_asked_again_and_leaves_no_conversation(
+    app: AppTest, api: str
+) -> None:
+    before = {conversation.id for conversation in ApiClient(api).conversations()}
     ask(app.run(), "?")
     assert "empty" in app.error[0].value
     assert button(app, "Ask again")
+    assert {conversation.id for conversation in ApiClient(api).conversations()} == before
+
+
+def test_a_conversation_whose_knowledge_base_is_gone_asks_no_other(app: AppTest, api: str) -> None:
+    client = ApiClient(api)
+    client.create_knowledge_base(CreateKnowledgeBase(name="gone"))
+    app.query_params["c"] = client.create_conversation("gone").id
+    client.delete_knowledge_base("gone")
+    app.run()
+    assert not app.exception
+    assert app.selectbox[0].value is None
+    assert "gone" in app.info[0].value
+    assert app.chat_input[0].disabled
+
+
+def test_an_empty_conversation_greets(app: AppTest, api: str) -> None:
+    app.query_params["c"] = ApiClient(api).create_conversation("docs").id
+    app.run()
+    assert app.title
+
+
+def test_the_list_can_show_more_conversations(
+    app: AppTest, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webui_pages.chat_conversations.STEP", 1)
+    client = ApiClient(api)
+    for _ in range(2):
+        client.create_conversation("docs")
+    app.run()
+    older = f"chat_open_{client.conversations(limit=2)[1].id}"
+    assert older not in {found.key for found in app.button}
+    button(app, "Show more").click().run()
+    assert older in {found.key for found in app.button}
+
+
+def test_a_chosen_model_stays_after_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = Endpoint(models=["first", "second"])
+    with serve(endpoint), filled_api(tmp_path, llm={"base_url": endpoint.url}) as url:
+        app = open_app(url, monkeypatch).run()
+        app.selectbox[1].set_value("second").run()
+        ask(app, "Wer gewann 1954 die Weltmeisterschaft?")
+        assert app.selectbox[1].value == "second"
+    session.settings.cache_clear()
 
 
 def test_a_failed_question_is_forgotten_in_a_new_chat(app: AppTest) -> None:
@@ -127,7 +175,7 @@ def test_a_model_that_serves_writes_and_its_answer_is_markdown(
     session.settings.cache_clear()
     answer = next(line.value for line in app.markdown if "Every" in line.value)
     assert answer.startswith("**Every** six months [1](#source-")
-    assert r"!\[x]" in answer
+    assert "!\u2060[x]" in answer
 
 
 def test_an_api_that_is_away_is_told_with_a_way_on(monkeypatch: pytest.MonkeyPatch) -> None:

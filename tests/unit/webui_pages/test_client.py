@@ -13,7 +13,7 @@ QUESTION = "How often is the rear air filter replaced?"
 
 
 def test_knowledge_bases_are_created_and_deleted(client: ApiClient) -> None:
-    client.create_knowledge_base(CreateKnowledgeBase(name="for/a while".replace("/", " ")))
+    client.create_knowledge_base(CreateKnowledgeBase(name="for a while"))
     assert "for a while" in {base.name for base in client.knowledge_bases()}
     client.delete_knowledge_base("for a while")
     assert "for a while" not in {base.name for base in client.knowledge_bases()}
@@ -36,10 +36,20 @@ def test_an_upload_of_bad_files_only_tells_why(client: ApiClient) -> None:
 def test_a_file_with_a_difficult_name_is_found(client: ApiClient) -> None:
     name = "a #1?%20 & 报告.txt"
     client.upload("docs", [(name, b"Some text.")])
-    assert client.file_text("docs", name).strip() == "Some text."
+    assert client.text("docs", name).text.strip() == "Some text."
     assert client.chunks("docs", name)[0].text == "Some text."
     client.delete_file("docs", name)
     assert name not in {file.name for file in client.files("docs")}
+
+
+def test_a_part_of_a_text_says_where_it_is(client: ApiClient) -> None:
+    whole = client.text("docs", "manual.md")
+    part = client.text("docs", "manual.md", start=2, end=8)
+    assert (part.text, part.start, part.length) == (whole.text[2:8], 2, len(whole.text))
+
+
+def test_chunks_after_the_last_are_none(client: ApiClient) -> None:
+    assert client.chunks("docs", "manual.md", offset=1000, limit=2) == []
 
 
 def test_a_search_returns_hits(client: ApiClient) -> None:

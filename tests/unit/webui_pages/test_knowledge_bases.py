@@ -4,10 +4,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from webui_pages import session
+from webui_pages.client import ApiClient
 from webui_pages.knowledge_bases_files import spoken
 from webui_pages.knowledge_bases_upload import shorten
 
-SCRIPT = "from webui_pages.knowledge_bases import show\nshow()"
+SCRIPT = """
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from webui_pages.knowledge_bases import show
+
+show()
+st.session_state.kept = get_script_run_ctx().uploaded_file_mgr.get_stats()
+"""
 
 
 @pytest.fixture
@@ -31,6 +39,14 @@ def test_it_lists_the_files(page: AppTest) -> None:
 
 def test_a_name_that_holds_markup_shows_as_it_is(page: AppTest) -> None:
     assert "trap \\<b\\>\\.txt" in labels(page)
+
+
+def test_an_upload_leaves_no_bytes_in_the_ui(page: AppTest, client: ApiClient) -> None:
+    page.file_uploader[0].upload("added.txt", b"Words.").upload("empty.txt", b"").run()
+    assert page.session_state.kept
+    next(button for button in page.button if button.label == "Add 2 files").click().run()
+    assert "added.txt" in {file.name for file in client.files("docs")}
+    assert not page.session_state.kept
 
 
 def test_the_first_step_of_all_is_a_knowledge_base() -> None:

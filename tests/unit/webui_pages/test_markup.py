@@ -1,6 +1,6 @@
 import pytest
 
-from webui_pages.markup import mark, no_citations, plain, quoted, written
+from webui_pages.markup import mark, no_citations, plain, quoted, split_code, written
 
 
 def cite(number: int) -> str | None:
@@ -33,11 +33,32 @@ def test_a_quotation_is_escaped_but_for_its_citations() -> None:
 
 def test_a_model_may_format_and_cite_but_show_no_images() -> None:
     assert written("**a** ![x](y) [1][2] [9]", cite) == (
-        r"**a** !\[x](y) [1](#source-m-1)[2](#source-m-2) [9]"
+        "**a** !\u2060[x](y) [1](#source-m-1)[2](#source-m-2) [9]"
     )
 
 
-@pytest.mark.parametrize("code", ["```\n![x](y) [1] $5\n```", "`![x](y) [1] $5`"])
+@pytest.mark.parametrize(
+    "text",
+    [r"\`![x](/logout)`", "``` ![x](/logout)", "`![x](/y)`", "$$\n```\n$$\n![x](/y)", "![1]"],
+)
+def test_nothing_of_a_model_can_become_an_image(text: str) -> None:
+    assert "![" not in written(text, cite)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a\n```py\n![x]\n```\nb", [("a\n", None), ("![x]\n", "py"), ("\nb", None)]),
+        ("```\nunfinished ``` $5", [("", None), ("unfinished ``` $5", ""), ("", None)]),
+        ("````\n```\n````", [("", None), ("```\n", ""), ("", None)]),
+        ("say ```x``` and ``` y", [("say ```x``` and ``` y", None)]),
+    ],
+)
+def test_blocks_of_code_are_told_from_prose(text: str, parts: list[tuple[str, str | None]]) -> None:
+    assert list(split_code(text)) == parts
+
+
+@pytest.mark.parametrize("code", ["```\n[1] $5\n```", "`[1] $5`"])
 def test_code_of_a_model_stays_as_it_is(code: str) -> None:
     assert written(code, cite) == code
 

@@ -7,15 +7,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from streamlit import config
 
 from configs import load_settings
 from tests.unit.webui_pages.conftest import KEY, MANUAL
-from webui_pages import login
 from webui_pages.cookie import NAME
+from webui_pages.files import refusal
 from webui_pages.site import Site
 
 PAGE = {"Accept": "text/html", "Accept-Language": "en"}
+SOCKET = "ws://localhost/_stcore/stream"
 
 
 async def page(_: Request) -> Response:
@@ -34,11 +34,6 @@ def browse(api_url: str, host: str = "localhost") -> TestClient:
     routes = [*site.routes, Route("/", page), WebSocketRoute("/_stcore/stream", talk)]
     app = Starlette(routes=routes, middleware=site.middleware, lifespan=site.lifespan)
     return TestClient(app, base_url=f"http://{host}", follow_redirects=False)
-
-
-@pytest.fixture(autouse=True)
-def _no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login, "WRONG_KEY_DELAY_S", 0)
 
 
 @pytest.fixture
@@ -86,6 +81,25 @@ def test_a_foreign_host_name_is_refused(api: str) -> None:
     assert "allowed_hosts" in answer.text
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:3000", "null"])
+def test_a_page_of_another_site_gets_no_websocket(
+    browser: TestClient, member: TestClient, origin: str
+) -> None:
+    cookie = f"{NAME}={member.cookies[NAME]}"
+    for site, headers in ((browser, {}), (member, {"Cookie": cookie})):
+        with (
+            pytest.raises(WebSocketDisconnect),
+            site.websocket_connect(SOCKET, headers=headers | {"Origin": origin}),
+        ):
+            pass
+
+
+def test_our_own_page_gets_its_websocket(browser: TestClient) -> None:
+    origin = {"Origin": "http://localhost"}
+    with browser.websocket_connect(SOCKET, headers=origin) as websocket:
+        assert websocket.receive_text() == "hello"
+
+
 def test_a_ui_for_everybody_over_an_open_api_refuses_to_serve(
     browser: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,24 +107,6 @@ def test_a_ui_for_everybody_over_an_open_api_refuses_to_serve(
     answer = browser.get("/", headers=PAGE)
     assert answer.status_code == 403
     assert "--listen" in answer.text
-
-
-def test_streamlit_listens_on_this_machine_by_default() -> None:
-    assert config.get_option("server.address") == "127.0.0.1"
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("browser.gatherUsageStats", False),
-        ("server.enableAgentApi", False),
-        ("server.fileWatcherType", "none"),
-        ("client.showErrorDetails", "none"),
-        ("server.headless", True),
-    ],
-)
-def test_streamlit_is_set_up_safely(option: str, value: object) -> None:
-    assert config.get_option(option) == value
 
 
 def test_a_page_leads_a_stranger_to_the_login_and_back(stranger: TestClient) -> None:
@@ -169,8 +165,18 @@ def test_a_huge_form_is_refused(stranger: TestClient) -> None:
 
 
 def test_logging_out_closes_the_door(member: TestClient) -> None:
-    assert member.get("/logout").headers["location"] == "/login"
+    assert "logged out" in member.post("/logout", headers=PAGE).text
     assert member.get("/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"), [("GET", {}), ("POST", {"Sec-Fetch-Site": "cross-site"})]
+)
+def test_an_image_or_another_site_logs_nobody_out(
+    member: TestClient, method: str, headers: dict[str, str]
+) -> None:
+    member.request(method, "/logout", headers=headers)
+    assert member.get("/").text == "the page"
 
 
 def test_the_login_of_an_open_ui_leads_in(browser: TestClient) -> None:
@@ -201,6 +207,11 @@ def test_a_download_comes_whole_under_its_name(member: TestClient) -> None:
     assert answer.text == MANUAL
     assert "manual.md" in answer.headers["content-disposition"]
     assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_download_says_when_the_key_is_no_longer_valid() -> None:
+    answer = refusal("en", 401)
+    assert (answer.status_code, b"not valid" in answer.body) == (401, True)
 
 
 def test_a_part_of_a_download_can_be_asked_for(member: TestClient) -> None:

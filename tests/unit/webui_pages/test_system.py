@@ -1,8 +1,10 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.unit.webui_pages.conftest import KEY, filled_api
 from webui_pages import session
 
 
@@ -61,3 +63,24 @@ def test_a_start_is_no_trouble() -> None:
     page = draw_services(("api", "ready"), ("worker-tiny", "starting"))
     assert not page.error
     assert page.info[0].value == "Something is still starting"
+
+
+def test_it_shows_no_secret(tmp_path: Path) -> None:
+    secrets: dict[str, dict[str, object]] = {
+        "auth": {"api_key": KEY},
+        "llm": {"base_url": "http://127.0.0.1:9/v1", "api_key": "sk-of-the-model"},
+        "workers": {"secret": "secret-of-the-workers"},
+    }
+    with filled_api(tmp_path, ui={"host": "0.0.0.0"}, **secrets) as url:
+        script = (
+            "from webui_pages.client import ApiClient\n"
+            "from webui_pages.system import show_state\n"
+            f"show_state(ApiClient({url!r}, key={KEY!r}))"
+        )
+        page = AppTest.from_string(script, default_timeout=60).run()
+    assert not page.exception
+    shown = "".join(str(getattr(node, "proto", "")) for node in page.main)
+    assert "llm.base_url" in shown
+    assert [
+        secret for secret in (KEY, "sk-of-the-model", "secret-of-the-workers") if secret in shown
+    ] == []

@@ -1,5 +1,6 @@
 """``streamlit run webui.py`` as a person starts it: a real process, from another folder."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,27 @@ from configs import ROOT
 from tests.e2e.processes import free_port, wait_until
 
 pytestmark = pytest.mark.slow
+
+
+# What "streamlit run webui.py" does before it serves.
+PRINT_OPTIONS = """
+import json, runpy, sys
+from streamlit import config
+from streamlit.web import bootstrap
+config._main_script_path = sys.argv[1]
+bootstrap.load_config_options({})
+runpy.run_path(sys.argv[1])
+print(json.dumps({name: config.get_option(name) for name in sys.argv[2:]}))
+"""
+OPTIONS = {
+    "server.address": "127.0.0.1",
+    "server.headless": True,
+    "server.enableAgentApi": False,
+    "server.fileWatcherType": "none",
+    "server.maxUploadSize": 300,
+    "browser.gatherUsageStats": False,
+    "client.showErrorDetails": "none",
+}
 
 
 @contextmanager
@@ -65,6 +87,19 @@ def test_it_starts_from_any_folder_serves_this_machine_only_and_ends_politely(
     assert '<div id="root">' in page.text
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert listening == {"127.0.0.1"}
+
+
+def test_streamlit_is_set_up_safely_from_any_folder(tmp_path: Path) -> None:
+    (tmp_path / "zhiwen.yaml").write_text("{kb: {max_file_mb: 300}}")
+    printed = subprocess.run(
+        [sys.executable, "-c", PRINT_OPTIONS, str(ROOT / "webui.py"), *OPTIONS],
+        env=os.environ | {"ZHIWEN_CONFIG": str(tmp_path / "zhiwen.yaml"), "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert json.loads(printed) == OPTIONS
 
 
 def test_it_refuses_everybody_else_while_no_key_is_needed(api: str, tmp_path: Path) -> None:
