@@ -113,8 +113,8 @@ class EmptyDocument(BadInput):
     """A file without any text."""
 
     code = "empty_document"
-    en = "{name!r} holds no text, so nothing was added. A scan needs a text layer (OCR) first."
-    zh = "{name!r} 中没有任何文字，未添加。没有文字层的扫描件需要先做 OCR。"
+    en = "{name!r} holds no text, so nothing was added. If it is a scan, it needs OCR first."
+    zh = "{name!r} 中没有任何文字，未添加。如果是扫描件，请先做 OCR。"
 
 
 class UnreadableDocument(BadInput):

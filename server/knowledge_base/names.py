@@ -8,7 +8,7 @@ from server.errors import BlankName, InvalidName, UnsafeName
 
 MAX_KB_NAME = 64  # characters
 MAX_FILE_NAME_BYTES = 255  # of one part in UTF-8, the limit of Linux file systems
-KB_NAME = re.compile(r"\w[\w\-. ]*")
+KB_NAME = re.compile(r"[\w《（(][\w\-. ,&+()（）《》、，·—]*")
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows devices
 
 
@@ -31,8 +31,10 @@ def check_kb_name(name: str) -> str:
     if not KB_NAME.fullmatch(checked) or checked.endswith(".") or RESERVED.fullmatch(checked):
         raise invalid(
             name,
-            "use letters, digits, Chinese characters, spaces and - _ . and begin with a letter.",
-            "只能使用字母、数字、汉字、空格和 - _ .，且以字母、数字或汉字开头。",
+            "use letters, digits, Chinese characters, spaces and - _ . , & + ( ) 《 》 、 ·, and "
+            "begin with a letter, digit, Chinese character or bracket.",
+            "只能使用字母、数字、汉字、空格和 - _ . , & + ( ) （ ） 《 》 、 ， · —，"
+            "且以字母、数字、汉字或括号开头。",
         )
     return checked
 

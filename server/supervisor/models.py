@@ -46,6 +46,8 @@ def folders_of(models: Mapping[str, ModelSettings], flags: Flags) -> dict[str, s
     folders: dict[str, str] = {}
     for name, path in given:
         if name not in models:
+            if not (Path(path) / "config.json").is_file():
+                raise no_checkpoint(path)
             if folders.setdefault(name, path) != path:
                 raise name_taken(name, path, folders[name])
         elif path != str((ROOT / Path(models[name].path).expanduser()).resolve()):
@@ -78,6 +80,16 @@ def unknown_model(given: str, known: Mapping[str, ModelSettings]) -> StartError:
         "folder with a checkpoint, or add it to workers.models in zhiwen.yaml.",
         reason_zh=f"没有名为 {given!r} 的模型。现有：{names or '无'}。请使用其中之一或模型文件夹，"
         "或在 zhiwen.yaml 的 workers.models 中添加。",
+    )
+
+
+def no_checkpoint(path: str) -> StartError:
+    """Return the error for a folder that is no model."""
+    return StartError(
+        reason_en=f"The folder {path} holds no model: it has no config.json. Name the folder into "
+        "which a checkpoint was downloaded.",
+        reason_zh=f"文件夹 {path} 中没有 config.json，不是模型文件夹。"
+        "请指定下载得到的模型所在的文件夹。",
     )
 
 

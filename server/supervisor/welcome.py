@@ -160,7 +160,10 @@ def show(console: Console, question: str, answer: Answer) -> None:
 def show_urls(console: Console, settings: Settings, services: Mapping[str, Service]) -> None:
     """Print where the services are reached, the UI first, by whom, and how they are stopped."""
     console.say("\nZhiwen is ready.", "\n知问已就绪。")
+    is_idle = "api" in services and not any(name.startswith("worker ") for name in services)
     for name, label_en, label_zh, path in PLACES:
+        if name == "endpoint" and is_idle:  # it serves no model of this start
+            continue
         for url in reachable_urls(services[name]) if name in services else ():
             console.say(f"  {label_en}: {url}{path}", f"  {label_zh}：{url}{path}")
     if needs_key(settings) and not services.keys().isdisjoint(("api", "webui")):

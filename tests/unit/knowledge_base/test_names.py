@@ -64,6 +64,9 @@ def test_a_kb_name_with_other_characters_is_invalid(name: str) -> None:
         check_kb_name(name)
 
 
-@pytest.mark.parametrize("name", ["samples", "产品 手册", "a_b", "v1.2"])
+@pytest.mark.parametrize(
+    "name",
+    ["samples", "产品 手册", "v1.2", "制度（试行）", "制度(试行)", "《手册》", "人事、行政", "R&D"],
+)
 def test_a_usual_kb_name_is_kept(name: str) -> None:
     assert check_kb_name(name) == name

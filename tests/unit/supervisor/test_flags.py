@@ -118,6 +118,7 @@ def test_only_the_workers_are_not_awaited(settings: Settings) -> None:
 
 def test_a_folder_becomes_a_model_named_after_it(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "qwen").mkdir()
+    (tmp_path / "qwen" / "config.json").write_text("{}")
 
     (worker,) = plan_for(settings, parse(f"-m -n {tmp_path / 'qwen'}"))
 
@@ -209,6 +210,7 @@ def test_the_chain_alone_takes_models_with_their_addresses(
     settings: Settings, tmp_path: Path
 ) -> None:
     (tmp_path / "qwen").mkdir()
+    (tmp_path / "qwen" / "config.json").write_text("{}")
     line = f"--model-path-address local@127.0.0.2@7001 {tmp_path / 'qwen'}@127.0.0.1@7002"
 
     services = plan_for(settings, chain_flags(line))
@@ -218,6 +220,7 @@ def test_the_chain_alone_takes_models_with_their_addresses(
 
 
 def test_the_chain_alone_takes_a_folder_with_a_name(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
     line = f"--model-path {tmp_path} --model-names mine --controller-address http://10.0.0.5:20001"
 
     services = plan_for(settings, chain_flags(f"{line} --device cpu"))

@@ -28,6 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("ZHIWEN_WORKERS__MODELS", json.dumps(models))
     for name in ("a/qwen", "a/managed", "a/new", "b/qwen", "b/new"):
         (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     return make_settings(tmp_path)
 
@@ -42,6 +43,13 @@ def test_two_folders_of_one_name_are_refused(settings: Settings, tmp_path: Path)
 
     for folder in ("a/new", "b/new"):
         assert str(tmp_path / folder) in told.value.message("zh")
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    with pytest.raises(StartError, match=r"no config\.json") as told:
+        add_models(settings, parse("-a -n documents"))
+    assert "config.json" in told.value.message("zh")
 
 
 def test_a_folder_named_like_a_model_elsewhere_is_refused(settings: Settings) -> None:
@@ -88,6 +96,7 @@ def test_naming_a_model_beside_an_endpoint_of_the_user_is_refused(tmp_path: Path
 
 def test_a_model_is_served_beside_an_endpoint_of_the_user_on_request(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, llm={"base_url": "http://127.0.0.1:11434/v1"})
+    (tmp_path / "config.json").write_text("{}")
     flags = parse(f"-a --llm-api -n {tmp_path}")
 
     assert choose_models(add_models(settings, flags), flags) == [tmp_path.name]

@@ -160,10 +160,18 @@ def test_the_first_address_is_that_of_the_ui(
     show(settings, "-a")
 
     urls = re.findall(r"http://\S+", capsys.readouterr().out)
-    ports = (settings.ui.port, settings.server.port, settings.workers.endpoint_port)
-    paths = ("", "/docs", "/v1")
-    expected = [f"http://127.0.0.1:{at}{path}" for at, path in zip(ports, paths, strict=True)]
-    assert urls == expected
+    ports = {settings.ui.port: "", settings.server.port: "/docs"}
+    assert urls == [f"http://127.0.0.1:{port}{path}" for port, path in ports.items()]
+
+
+def test_the_endpoint_is_shown_where_a_model_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = make_settings(tmp_path, workers={"models": {"tiny": {"path": str(tmp_path)}}})
+    show(settings, "-a")
+
+    url = f"http://127.0.0.1:{settings.workers.endpoint_port}/v1"
+    assert url in capsys.readouterr().out
 
 
 def test_only_what_runs_is_shown(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
