@@ -205,3 +205,14 @@ def test_a_part_that_cannot_be_is_refused(
 ) -> None:
     answer = client.get(f"/api/v1/knowledge_bases/{kb}/files/pump.md/text", params=params)
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kind"), [("utf-8", "text/plain; charset=utf-8"), ("gb18030", "text/plain")]
+)
+def test_a_download_claims_no_encoding_that_it_has_not(
+    client: TestClient, kb: str, encoding: str, kind: str
+) -> None:
+    upload(client, "编码.txt", ("二号锅炉的压力是三兆帕。" * 3000).encode(encoding), kb)
+    answer = client.get(f"/api/v1/knowledge_bases/{kb}/files/编码.txt/content")
+    assert answer.headers["content-type"] == kind
