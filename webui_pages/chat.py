@@ -20,6 +20,7 @@ from webui_pages.asking import Asking, Delta, Final, Found
 from webui_pages.catalogue import text
 from webui_pages.chat_clicks import listen
 from webui_pages.chat_conversations import (
+    AGAIN,
     FAILED,
     draw_head,
     draw_list,
@@ -34,7 +35,7 @@ from webui_pages.markup import no_citations, plain
 from webui_pages.session import api, settings
 
 DRAW_EVERY_S = 0.06  # each time the whole text is sent; more often costs and is not seen
-AGAIN = "chat_again"
+TYPED = "chat_typed"
 ASKING = "chat_asking"
 CHOSEN = "chat_model_chosen"  # in the session: the model that was asked last
 STORED_WITHIN_S = 3.0
@@ -59,8 +60,17 @@ class Unanswered:
 
 
 def show() -> None:
-    """Draw the page."""
-    client = api()
+    """Draw the page; a question that cannot be asked now is asked once the API is back."""
+    try:
+        draw(api())
+    except ApiError:
+        if question := st.session_state.get(AGAIN):
+            draw_question(question)
+        raise
+
+
+def draw(client: ApiClient) -> None:
+    """Draw the conversation that is open, and ask what is to be asked."""
     current = find_open(client)
     if current:
         current = await_stopped(client, current)
@@ -71,13 +81,15 @@ def show() -> None:
     scope = choose_scope(client.knowledge_bases(), client.models(), current)
     if scope.base is None and current and current.knowledge_base:
         st.info(text("chat.base_gone", name=plain(current.knowledge_base)), icon=":material/info:")
-    typed = st.chat_input(
+    st.chat_input(
         text("chat.placeholder"),
         submit_mode="stop",
         max_chars=settings().chat.max_question_chars,
         disabled=scope.base is None,
+        key=TYPED,
+        on_submit=ask_typed,
     )
-    question = typed or st.session_state.pop(SUGGESTED, "") or st.session_state.pop(AGAIN, "")
+    question = st.session_state.pop(AGAIN, "") or st.session_state.pop(SUGGESTED, "")
     failed = find_failure(current)
     if current and current.items:
         draw_messages(current)
@@ -167,7 +179,8 @@ def ask(
     base = scope.base.name if scope.base else None
     st.session_state[CHOSEN] = scope.model
     st.session_state.pop(FAILED, None)
-    draw_question(question)
+    with st.container(key="chat_asked"):  # the page scrolls to it
+        draw_question(question)
     try:
         conversation_id = current.id if current else client.create_conversation(base).id
     except ApiError as error:
@@ -271,6 +284,11 @@ def draw_again(question: str) -> None:
         on_click=ask_again,
         args=(question,),
     )
+
+
+def ask_typed() -> None:
+    """Ask what was typed in the run that follows, or in the first that reaches the API."""
+    st.session_state[AGAIN] = st.session_state[TYPED]
 
 
 def ask_again(question: str) -> None:

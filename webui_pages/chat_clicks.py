@@ -43,6 +43,12 @@ const showMark = () => {
     if (mark) box.scrollTop = mark.offsetTop - box.clientHeight / 3;
   }
 };
+const showAsked = () => {
+  const asked = document.querySelector(".st-key-chat_asked:not([data-shown])");
+  if (!asked) return;
+  asked.dataset.shown = "1";
+  asked.scrollIntoView();
+};
 export default function ({ data, setTriggerValue }) {
   [texts, copied] = data;
   detach();  // Streamlit may call this again before it lets go of the last call
@@ -66,7 +72,8 @@ export default function ({ data, setTriggerValue }) {
       setTimeout(() => setTriggerValue("stopped", true), 300);
   };
   document.addEventListener("click", onStop, true);
-  const opened = new MutationObserver(showMark);  // a passage comes after the click, and again
+  // A passage comes after the click, and again; a question after it was sent.
+  const opened = new MutationObserver(() => { showMark(); showAsked(); });
   opened.observe(document.body, { childList: true, subtree: true });
   detach = () => {
     opened.disconnect();

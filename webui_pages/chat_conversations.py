@@ -9,6 +9,7 @@ from webui_pages.markup import plain
 from webui_pages.session import show_error
 
 OPEN = "c"  # in the address, so that a reload and a link open the conversation again
+AGAIN = "chat_again"  # in the session: the question to ask in the next run
 FAILED = "chat_failed"  # in the session: the question that went wrong, until another is opened
 SHOWN = "chat_list_shown"  # in the session: how many conversations the list shows
 STEP = 50
@@ -26,7 +27,8 @@ def find_open(client: ApiClient) -> ConversationWithMessages | None:
     except ApiError as error:
         if error.status not in (404, 422):
             raise
-        st.warning(plain(error.message), icon=":material/info:")
+        # A toast outlives the run that a question to the new conversation begins.
+        st.toast(text("chat.gone"), icon=":material/info:", duration="long")
         open_conversation(None)
         return None
     open_conversation(found.id)
@@ -45,6 +47,7 @@ def open_conversation(conversation_id: str | None) -> None:
 def switch(conversation_id: str | None) -> None:
     """Open a conversation, or a new one, at the wish of the person."""
     st.session_state.pop(FAILED, None)
+    st.session_state.pop(AGAIN, None)
     open_conversation(conversation_id)
 
 
@@ -113,10 +116,12 @@ def open_rename(client: ApiClient, current: Conversation) -> None:
 
     @st.dialog(text("chat.rename"), icon=":material/edit:")
     def ask() -> None:
-        title = st.text_input(text("chat.title"), current.title, max_chars=200)
-        if st.button(text("chat.save"), type="primary", disabled=not title.strip()):
+        with st.form("chat_rename_form", border=False):
+            title = st.text_input(text("chat.title"), current.title, max_chars=200).strip()
+            is_sent = st.form_submit_button(text("chat.save"), type="primary")
+        if is_sent and title:
             try:
-                client.rename_conversation(current.id, title.strip())
+                client.rename_conversation(current.id, title)
             except ApiError as error:
                 show_error(error)
                 return

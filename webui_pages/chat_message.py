@@ -7,6 +7,7 @@ import streamlit as st
 from server.schemas.native import ChatAnswer, Message, Source
 from webui_pages.catalogue import text
 from webui_pages.chat_clicks import COPY, source_link
+from webui_pages.chat_source import page_of
 from webui_pages.chat_trace import draw_trace
 from webui_pages.markup import Cite, plain, quoted, split_code, written
 
@@ -80,8 +81,8 @@ def draw_sources(message: ChatAnswer) -> None:
 def describe_source(message_id: str, source: Source) -> str:
     """Return a line of the list of sources."""
     place = [plain(source.file_name)]
-    if source.page is not None:
-        place.append(text("chat.page", page=source.page))
+    if (page := page_of(source)) is not None:
+        place.append(text("chat.page", page=page))
     if source.headings:
         place.append(plain(source.headings[-1]))
     link = source_link(message_id, source.number)

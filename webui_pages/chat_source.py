@@ -29,6 +29,11 @@ def open_source(client: ApiClient, source: Source) -> None:
     panel()
 
 
+def page_of(source: Source) -> int | None:
+    """Return the page to look at: a passage may begin on the page before its quotation."""
+    return source.quotes[0].page if source.quotes else source.page
+
+
 def draw_facts(source: Source) -> None:
     """Say where the passage is and how close it is."""
     st.caption(describe_place(source))
@@ -41,8 +46,8 @@ def draw_facts(source: Source) -> None:
 def describe_place(source: Source) -> str:
     """Return where in the document a passage is, as Markdown."""
     parts = [plain(source.knowledge_base)]
-    if source.page is not None:
-        parts.append(text("chat.page", page=source.page))
+    if (page := page_of(source)) is not None:
+        parts.append(text("chat.page", page=page))
     parts.extend(plain(heading) for heading in source.headings)
     return " › ".join(parts)
 
@@ -113,10 +118,12 @@ def draw_text(html: str) -> None:
 def draw_links(source: Source) -> None:
     """Offer the original file."""
     name = source.knowledge_base, source.file_name
+    page = page_of(source)
+    is_paged = page is not None and source.file_name.lower().endswith(".pdf")
     with st.container(horizontal=True):
         st.link_button(
             text("chat.open_original"),
-            download_url(*name, view=True),
+            download_url(*name, view=True) + (f"#page={page}" if is_paged else ""),
             icon=":material/open_in_new:",
         )
         st.link_button(text("chat.download"), download_url(*name), icon=":material/download:")

@@ -1,4 +1,4 @@
-"""The cookie that keeps a person logged in. Knows how the key travels, not what it opens."""
+"""The cookies: the key and the language. Knows how the key travels, not what it opens."""
 
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 NAME = "zhiwen_key"
 DAYS = 30
+LANGUAGE = "zhiwen_language"  # written by the page, so that a new tab speaks it too
 
 
 def read_key(cookies: Mapping[str, str]) -> str:

@@ -71,8 +71,13 @@ class Gate:
         """Return a page that says what the API is doing and looks again by itself."""
         language = language_of(connection)
         state = await self._upstream.readiness(language)
-        doing = state["doing"] if state else translate("shell.no_api_yet", language)
-        body = f"<p>{escape(doing)}</p><p>{translate('shell.looks_again', language)}</p>"
+        url = self._upstream.http.base_url
+        lines = [
+            state["doing"] if state else translate("shell.no_api_yet", language),
+            "" if state else translate("shell.no_api_help", language, url=url),
+            translate("shell.looks_again", language),
+        ]
+        body = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
         title = translate("shell.starting", language)
         return plain_page(language, title, body, status=503, refresh=(2, ""))
 

@@ -135,7 +135,7 @@ def add(client: ApiClient, base: str, file: "UploadedFile", *, override: bool) -
         (answer,) = client.upload(base, [(file.name, file.getvalue())], override=override)
     except ApiError as error:
         return Outcome(file.name, error.message, "refused")
-    return describe(answer)
+    return describe(answer, is_replaced=override)
 
 
 def release(file: "UploadedFile") -> None:
@@ -145,12 +145,12 @@ def release(file: "UploadedFile") -> None:
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
-def describe(answer: Added) -> Outcome:
+def describe(answer: Added, *, is_replaced: bool) -> Outcome:
     """Return what the API says about a file."""
     if answer.file is None:
         return Outcome(answer.name, answer.error.message if answer.error else "", "refused")
-    note = text("knowledge_bases.upload_added", chunks=answer.file.chunks)
-    return Outcome(answer.file.name, note, "added")
+    key = "knowledge_bases.upload_replaced" if is_replaced else "knowledge_bases.upload_added"
+    return Outcome(answer.file.name, text(key, chunks=answer.file.chunks), "added")
 
 
 def show_outcomes(base: str) -> None:

@@ -64,6 +64,7 @@ class Login:
             return RedirectResponse("/", 303)
         response = login_page(language_of(request), "/", notice="shell.left")
         forget_key(response)
+        response.headers["Clear-Site-Data"] = '"cache"'  # "back" would show the last page
         return response
 
     async def _try(self, request: Request, key: str, target: str) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse
 from server.datatypes import Language
 from server.language import choose_language
 from webui_pages.catalogue import translate
+from webui_pages.cookie import LANGUAGE
 
 FRAME = """<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8"><title>{title}</title>
@@ -35,8 +36,9 @@ a {{ color: var(--main); }} input:focus-visible, button:focus-visible {{ outline
 
 
 def language_of(connection: HTTPConnection) -> Language:
-    """Return the language that a browser prefers."""
-    for wanted in connection.headers.get("accept-language", "").split(","):
+    """Return the language that was chosen in this browser, else the one that it prefers."""
+    chosen = connection.cookies.get(LANGUAGE, "")
+    for wanted in [chosen, *connection.headers.get("accept-language", "").split(",")]:
         tag = wanted.strip().lower()[:2]
         if tag == "zh":
             return "zh"

@@ -24,7 +24,9 @@ STYLE = """<style>
 .st-key-chat_list button { justify-content: flex-start; text-align: left; padding-left: .75rem; }
 .st-key-chat_list button > div { justify-content: flex-start; min-width: 0; }
 .st-key-chat_head h3 { padding: 0; flex: 1; }
-.st-key-chat_clicks { display: none; }
+.st-key-chat_clicks, .st-key-shell_language { display: none; }
+/* Streamlit's hints at a field of a form lie over its text, and are English only. */
+[data-testid="stForm"] [data-testid="InputInstructions"] { display: none; }
 .st-key-chat_suggestions button { justify-content: flex-start; text-align: left; }
 /* Documents and models may write links; a person sees where one leads before following it. */
 [data-testid="stChatMessage"] a[href]:not([href^="#"])::after {

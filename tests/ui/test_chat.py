@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.ui.browser import wait_until_drawn
 from tests.ui.conftest import Open, choose
 from tests.ui.product import Product
 
@@ -74,6 +75,30 @@ def test_a_reload_keeps_the_conversation(open_page: Open) -> None:
     page.reload()
     expect(page.get_by_test_id("stChatMessage")).to_have_count(2)
     expect(page.get_by_test_id("stChatMessage").last).to_contain_text("24 months")
+
+
+def test_a_question_below_the_screen_comes_into_view(open_page: Open) -> None:
+    page = open_page()
+    ask(page, "How long is the warranty of the pump?")
+    page.set_viewport_size({"width": 1280, "height": 500})
+    messages = page.get_by_test_id("stChatMessage")
+    for count in (4, 6):
+        wait_until_drawn(page)
+        messages.first.scroll_into_view_if_needed()
+        page.get_by_test_id("stChatInputTextArea").fill("How often is the filter replaced?")
+        page.keyboard.press("Enter")
+        expect(messages).to_have_count(count)
+    expect(messages.nth(-2)).to_be_in_viewport()
+    expect(messages.first).not_to_be_in_viewport()
+
+
+def test_enter_saves_another_title(open_page: Open) -> None:
+    page = open_page()
+    ask(page, "How long is the warranty of the pump?")
+    page.locator(".st-key-chat_rename button").click()
+    page.get_by_role("dialog").get_by_label("Title").fill("About the pump")
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-chat_head h3")).to_have_text("About the pump")
 
 
 def test_a_conversation_can_be_deleted(open_page: Open, product: Product) -> None:

@@ -88,7 +88,7 @@ def test_a_file_that_is_too_large_is_refused_in_the_language_of_the_person(
 
 
 @pytest.mark.parametrize(
-    ("choice", "text"), [("Keep the present ones", "3 bar"), ("Replace them", "8 bar")]
+    ("choice", "text"), [("Keep what is there", "3 bar"), ("Replace", "8 bar")]
 )
 def test_a_taken_name_is_asked_about_before_it_is_replaced(
     open_page: Open, product: Product, base: str, tmp_path: Path, choice: str, text: str

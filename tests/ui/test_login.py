@@ -77,6 +77,8 @@ def test_after_logging_out_nothing_is_shown(page: Page, product: Product) -> Non
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("status")).to_contain_text("You are logged out")
     expect(page.get_by_label("API key")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("API key")).to_be_visible()
     page.goto(f"{product.url}/system")
     expect(page.get_by_label("API key")).to_be_visible()
 

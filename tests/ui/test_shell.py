@@ -39,6 +39,15 @@ def test_the_language_can_be_switched_and_a_reload_keeps_it(open_page: Open) -> 
     expect(heading).to_have_text("系统")
 
 
+def test_a_new_tab_speaks_the_language_that_was_chosen(open_page: Open) -> None:
+    page = open_page("/system")
+    page.get_by_test_id("stSidebar").get_by_text("中文", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("系统")
+    while "zhiwen_language=zh" not in page.evaluate("document.cookie"):
+        page.wait_for_timeout(50)
+    expect(open_page("/system").get_by_role("heading", level=1)).to_have_text("系统")
+
+
 def test_the_theme_follows_the_browser(open_page: Open) -> None:
     assert background(open_page("/system", theme="dark")) < 80
     assert background(open_page("/system", theme="light")) > 200

@@ -84,7 +84,7 @@ def test_a_conversation_that_is_gone_opens_a_new_one(app: AppTest) -> None:
     app.query_params["c"] = "0" * 32
     app.run()
     assert not app.exception
-    assert app.warning
+    assert "was deleted" in app.toast[0].value
     assert not app.query_params.get("c")
 
 
@@ -183,6 +183,19 @@ def test_an_api_that_is_away_is_told_with_a_way_on(monkeypatch: pytest.MonkeyPat
     session.settings.cache_clear()
     assert "does not answer" in app.error[0].value
     assert button(app, "Try again")
+
+
+def test_a_question_asked_while_the_api_is_away_is_shown_and_asked_later(
+    app: AppTest, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.run()
+    open_app("http://127.0.0.1:9", monkeypatch)
+    ask(app, QUESTION)
+    assert [message.name for message in app.chat_message] == ["user"]
+    assert [line.value for line in app.text] == [QUESTION]
+    open_app(api, monkeypatch)
+    button(app, "Try again").click().run()
+    assert "replaced every six months" in html_of(app)
 
 
 def test_the_language_changes_everything_and_stays_in_the_address(app: AppTest) -> None:

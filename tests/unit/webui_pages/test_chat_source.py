@@ -3,8 +3,8 @@ from collections.abc import Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from server.schemas.native import CreateKnowledgeBase, FileText
-from webui_pages.chat_source import find_window
+from server.schemas.native import CreateKnowledgeBase, FileText, Quotation, Source
+from webui_pages.chat_source import find_window, page_of
 from webui_pages.client import ApiClient
 
 SCRIPT = """
@@ -50,6 +50,28 @@ def test_a_document_that_is_cut_is_said_to_be(
     monkeypatch.setattr("webui_pages.chat_source.MAX_CHARS", 1000)
     panel.run().toggle[0].set_value(True).run()
     assert "too long to be shown whole" in panel.caption[0].value
+
+
+def test_the_page_of_a_source_is_that_of_its_quotation(client: ApiClient) -> None:
+    found = client.search("docs", "rear air filter", top_k=1).hits[0]
+    source = found.model_copy(update={"page": 3})
+    quote = Quotation(text="x", start=source.start, end=source.start + 1, page=4)
+    assert page_of(source) == 3
+    assert page_of(source.model_copy(update={"quotes": [quote]})) == 4
+
+
+@pytest.mark.parametrize(("name", "end"), [("book.PDF", "?view=1#page=3"), ("book.md", "?view=1")])
+def test_a_pdf_opens_at_the_page_of_the_source(client: ApiClient, name: str, end: str) -> None:
+    found = client.search("docs", "rear air filter", top_k=1).hits[0]
+    source = found.model_copy(update={"page": 3, "file_name": name})
+
+    def draw(source: "Source") -> None:
+        from webui_pages.chat_source import draw_links
+
+        draw_links(source)
+
+    app = AppTest.from_function(draw, args=(source,)).run()
+    assert app.get("link_button")[0].proto.url.endswith(end)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@ from collections.abc import Iterator
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from configs import load_settings
 from tests.unit.webui_pages.conftest import KEY, MANUAL
-from webui_pages.cookie import NAME
+from webui_pages.cookie import LANGUAGE, NAME
 from webui_pages.files import refusal
 from webui_pages.site import Site
 
@@ -22,6 +22,10 @@ async def page(_: Request) -> Response:
     return PlainTextResponse("the page")
 
 
+async def html(_: Request) -> Response:
+    return HTMLResponse("<p>the page", headers={"Cache-Control": "no-cache"})
+
+
 async def talk(websocket: WebSocket) -> None:
     await websocket.accept()
     await websocket.send_text("hello")
@@ -31,7 +35,8 @@ async def talk(websocket: WebSocket) -> None:
 def browse(api_url: str, host: str = "localhost") -> TestClient:
     """Return a browser before a site whose pages stand for those of Streamlit."""
     site = Site(load_settings(ui={"api_url": api_url}))
-    routes = [*site.routes, Route("/", page), WebSocketRoute("/_stcore/stream", talk)]
+    pages = [Route("/", page), Route("/html", html), WebSocketRoute("/_stcore/stream", talk)]
+    routes = [*site.routes, *pages]
     app = Starlette(routes=routes, middleware=site.middleware, lifespan=site.lifespan)
     return TestClient(app, base_url=f"http://{host}", follow_redirects=False)
 
@@ -56,6 +61,10 @@ def member(stranger: TestClient) -> TestClient:
 
 def test_without_a_key_the_page_is_open_on_this_machine(browser: TestClient) -> None:
     assert browser.get("/", headers=PAGE).text == "the page"
+
+
+def test_no_browser_keeps_a_page(browser: TestClient) -> None:
+    assert browser.get("/html", headers=PAGE).headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/login", "/files/docs/manual.md?view=1"])
@@ -165,7 +174,9 @@ def test_a_huge_form_is_refused(stranger: TestClient) -> None:
 
 
 def test_logging_out_closes_the_door(member: TestClient) -> None:
-    assert "logged out" in member.post("/logout", headers=PAGE).text
+    answer = member.post("/logout", headers=PAGE)
+    assert "logged out" in answer.text
+    assert answer.headers["clear-site-data"] == '"cache"'
     assert member.get("/").status_code == 401
 
 
@@ -188,7 +199,15 @@ def test_while_the_api_is_away_a_page_says_so_and_looks_again() -> None:
         answer = browser.get("/", headers=PAGE | {"Accept-Language": "zh-CN"})
     assert answer.status_code == 503
     assert "正在等待 API" in answer.text
+    assert "http://127.0.0.1:9" in answer.text
+    assert "python startup.py --api" in answer.text
     assert 'http-equiv="refresh"' in answer.text
+
+
+def test_the_pages_before_the_ui_speak_the_language_that_was_chosen() -> None:
+    with browse("http://127.0.0.1:9") as browser:
+        answer = browser.get("/", headers=PAGE | {"Cookie": f"{LANGUAGE}=zh"})
+    assert "正在等待 API" in answer.text
 
 
 def test_while_the_api_is_away_nothing_else_is_served() -> None:
