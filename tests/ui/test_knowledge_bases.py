@@ -41,6 +41,7 @@ def pick(page: Page, name: str) -> None:
 def test_a_person_creates_a_base_uploads_a_document_and_asks(
     open_page: Open, product: Product, tmp_path: Path
 ) -> None:
+    product.forget_conversations()
     page = open_page("/knowledge_bases")
     page.get_by_role("button", name="New knowledge base").click()
     page.get_by_role("dialog").get_by_role("textbox", name="Name", exact=True).fill("boilers")
@@ -58,7 +59,6 @@ def test_a_person_creates_a_base_uploads_a_document_and_asks(
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("stChatMessage").last).to_contain_text("14 weeks")
     product.api("DELETE", "/knowledge_bases/boilers")
-    product.forget_conversations()
 
 
 def test_each_file_of_an_upload_tells_its_own_error(
