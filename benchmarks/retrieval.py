@@ -104,7 +104,8 @@ def read_pieces(
             for passage in questions.passages
             if passage.doc_id == file.doc_id and file.id in (passage.doc_id, passage.id)
         ]
-        spans = find_spans(container.knowledge_bases.read_file(KB, name).text, passages)
+        _, text, _ = container.knowledge_bases.read_text(KB, name)
+        spans = find_spans(text, passages)
         for chunk in container.knowledge_bases.list_chunks(KB, name):
             yield Piece(
                 id=str(chunk.chunk_id),

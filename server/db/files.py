@@ -32,10 +32,8 @@ class NewFile:
     vectors: StoredVectors | None
 
 
-def find_file(
-    session: Session, kb: KnowledgeBaseRow, name: str, *, with_text: bool = False
-) -> FileRow:
-    """Return a file by its exact name; its text and blocks are loaded only if asked for.
+def find_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
+    """Return a file by its exact name, without its text and blocks.
 
     Raises:
         UnknownFile: the knowledge base has none.
@@ -43,8 +41,6 @@ def find_file(
     row = look_up_file(session, kb, name)
     if row is None:
         raise UnknownFile(param="file_name", knowledge_base=kb.name, name=name[:300])
-    if with_text:
-        session.refresh(row, ["text", "blocks"])
     return row
 
 

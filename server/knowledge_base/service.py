@@ -198,18 +198,8 @@ class KnowledgeBases:
             raise LostFile(param="file_name", name=row.name)
         return row, path
 
-    def read_file(self, name: str, file_name: str) -> FileRow:
-        """Return a file with its extracted text and blocks.
-
-        Raises:
-            UnknownKnowledgeBase, UnknownFile: there is none.
-        """
-        with self.database.read() as session:
-            kb = find_kb(session, name)
-            return find_file(session, kb, check_file_name(file_name), with_text=True)
-
     def read_text(
-        self, name: str, file_name: str, *, start: int, end: int | None
+        self, name: str, file_name: str, *, start: int = 0, end: int | None = None
     ) -> tuple[FileRow, str, int]:
         """Return a file with a part of its extracted text and the length of the whole.
 
