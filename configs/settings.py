@@ -94,6 +94,12 @@ class KnowledgeBaseSettings(Section):
     chunk_overlap: int = Field(ge=0, le=10_000)
     max_file_mb: Positive
     max_extracted_mb: Positive
+    max_unpacked_mb: Positive
+    max_pages: Positive
+    files_at_once: int = Field(ge=1, le=32)
+    parse_timeout_s: float = Field(gt=0)
+    parse_memory_mb: int = Field(ge=128)
+    keep_versions: int = Field(ge=0, le=1000)
 
     @model_validator(mode="after")
     def check_overlap(self) -> "KnowledgeBaseSettings":
@@ -118,6 +124,7 @@ class EmbeddingSettings(Section):
     model: str
     batch_size: Positive
     threads: int = Field(ge=0)
+    idle_s: float = Field(gt=0)
 
 
 class LlmSettings(Section):

@@ -43,7 +43,7 @@ class KeyStore:
     def mint(self) -> str:
         """Make a key in place of all that are stored, and return it."""
         key = f"zw-{secrets.token_urlsafe(24)}"
-        with self.database.write() as session:
+        with self.database.write("key") as session:
             session.execute(delete(KeyRow))
             session.add(KeyRow(name=FIRST, sha256=hash_key(key)))
         self.load()

@@ -32,7 +32,7 @@ class ConversationStore:
         row = ConversationRow(
             id=secrets.token_hex(16), title=title.strip(), knowledge_base=knowledge_base
         )
-        with self.database.write() as session:
+        with self.database.write("conversation") as session:
             session.add(row)
         return Conversation(row, 0)
 
@@ -73,7 +73,7 @@ class ConversationStore:
         Raises:
             UnknownConversation: there is none with that id.
         """
-        with self.database.write() as session:
+        with self.database.write("rename_conversation") as session:
             row = find(session, conversation_id)
             row.title = title.strip()
             count = session.scalar(
@@ -87,7 +87,7 @@ class ConversationStore:
         Raises:
             UnknownConversation: there is none with that id.
         """
-        with self.database.write() as session:
+        with self.database.write("delete_conversation") as session:
             session.delete(find(session, conversation_id))
 
     def recall(self, conversation_id: str, *, limit: int) -> tuple[str | None, list[ChatTurn]]:

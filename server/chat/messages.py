@@ -37,7 +37,7 @@ class MessageStore:
             sources=sources,
             trace={**final.trace, "notice": final.notice, "grounded": final.grounded},
         )
-        with self.database.write() as session:
+        with self.database.write("message") as session:
             if conversation := session.get(ConversationRow, conversation_id or ""):
                 row.conversation_id = conversation.id
                 conversation.title = conversation.title or shorten(question)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from server.errors import DatabaseBusy, StorageFull
+from server.faults import fault_point
 
 BUSY_TIMEOUT_S = 5  # how long a writer waits for another process before it fails with 503
 QUEUE_TIMEOUT_S = 60  # and for other writers of this process, of which one may be a large upload
@@ -45,8 +46,10 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, change: str) -> Iterator[Session]:
         """Open a transaction that is committed at the end, or rolled back on any error.
+
+        ``change`` names it for the crash tests, which end the process before and after the commit.
 
         Raises:
             DatabaseBusy: another writer did not finish in time.
@@ -56,9 +59,12 @@ class Database:
             self._take_turn(),
             translate_errors(),
             Session(self.writer, expire_on_commit=False) as session,
-            session.begin(),
         ):
-            yield session
+            with session.begin():
+                yield session
+                session.flush()
+                fault_point(f"{change}.before_commit")
+            fault_point(f"{change}.after_commit")
 
     @contextmanager
     def _take_turn(self) -> Iterator[None]:
@@ -91,6 +97,7 @@ def set_up(connection: SqliteConnection, _record: Any) -> None:  # SQLAlchemy's 
     connection.isolation_level = None  # the driver must not begin transactions on its own
     for pragma in (
         "page_size=16384",  # must come before WAL; vectors of a file then lie together
+        "auto_vacuum=INCREMENTAL",  # so that room can be given back in small steps
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",

@@ -71,6 +71,7 @@ class KnowledgeBaseRow(Table):
     chunk_size: Mapped[int]
     chunk_overlap: Mapped[int]
     revision: Mapped[int] = mapped_column(default=0)
+    is_deleted: Mapped[bool] = mapped_column(default=False, server_default=false())
     calibration: Mapped[dict[str, Any] | None]  # of off-topic detection, with its revision
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -94,6 +95,8 @@ class FileRow(Table):
     chunk_size: Mapped[int]
     chunk_overlap: Mapped[int]
     revision: Mapped[int]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")  # counts the uploads
+    upload: Mapped[int] = mapped_column(default=0, server_default="0")  # job_file.id behind it
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -102,6 +105,21 @@ class FileRow(Table):
         Index(None, "kb_id", "revision"),
         Index(None, "blob"),
     )
+
+
+class FileVersionRow(Table):
+    """What a file was before it was replaced; its bytes are kept, its chunks are not."""
+
+    __tablename__ = "file_version"
+
+    file_id: Mapped[int] = mapped_column(
+        ForeignKey("file.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(primary_key=True)
+    blob: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger)  # bytes
+    chunk_count: Mapped[int]
+    created_at: Mapped[datetime]  # when that version was written
 
 
 class ChunkRow(Table):
@@ -146,9 +164,52 @@ class ChangeRow(Table):
         ForeignKey("knowledge_base.id", ondelete="CASCADE"), primary_key=True
     )
     revision: Mapped[int] = mapped_column(primary_key=True)
-    op: Mapped[str] = mapped_column(String(10))  # "put" or "delete"
+    op: Mapped[str] = mapped_column(String(10))  # "put", "delete" or "model"
     file_id: Mapped[int] = mapped_column(BigInteger)  # no key: the file may be gone
+    name: Mapped[str | None] = mapped_column(String(255))  # of the file
     removed: Mapped[bytes] = mapped_column(LargeBinary)  # int64: ids of the chunks that went
+
+
+class JobRow(Table):
+    """Work on files that survives the process; ``lease_until`` tells whether its owner lives."""
+
+    __tablename__ = "job"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))  # "add", "reindex" or "model"
+    kb_id: Mapped[int | None] = mapped_column(ForeignKey("knowledge_base.id", ondelete="SET NULL"))
+    knowledge_base: Mapped[str] = mapped_column(String(64))  # its name, kept when it is gone
+    options: Mapped[dict[str, Any]]
+    status: Mapped[str] = mapped_column(String(10))  # queued, running, done, failed, cancelled
+    owner: Mapped[str | None] = mapped_column(String(100))
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "status"), Index(None, "created_at"))
+
+
+class JobFileRow(Table):
+    """One file of a job."""
+
+    __tablename__ = "job_file"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(300))  # as it was sent, if it cannot be stored
+    blob: Mapped[str | None] = mapped_column(String(64))
+    size: Mapped[int] = mapped_column(BigInteger, default=0)  # bytes
+    status: Mapped[str] = mapped_column(String(10))  # queued, done, skipped, failed, cancelled
+    stage: Mapped[str | None] = mapped_column(String(10))  # of a queued file that is in work
+    done: Mapped[int] = mapped_column(default=0)  # chunks that are embedded
+    total: Mapped[int] = mapped_column(default=0)  # chunks
+    note: Mapped[dict[str, Any] | None]  # what is to be said of it: code, en, zh, status
+
+    __table_args__ = (
+        Index(None, "job_id", "status"),
+        Index(None, "blob"),
+        {"sqlite_autoincrement": True},
+    )
 
 
 class ConversationRow(Table):

@@ -58,7 +58,7 @@ class Calibrator:
             found = passages_by_id(session, list(dict.fromkeys(sample)))
         passages = [found[chunk_id] for chunk_id in sorted(found)]
         result = calibrate(passages, lambda question: self.ask(kb_name, question))
-        with self.database.write() as session:
+        with self.database.write("calibration") as session:
             store_calibration(session, kb.id, write_calibration(result, kb.revision, files))
         logger.debug("Calibrated %r: %s.", kb_name, dict(result.thresholds))
 

@@ -44,7 +44,7 @@ def create_samples(
     if failed:
         logger.error("%d samples were not added; the next start tries again.", failed)
         return
-    with knowledge_bases.database.write() as session:
+    with knowledge_bases.database.write("samples") as session:
         write_fact(session, FACT, "yes")
 
 

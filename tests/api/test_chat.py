@@ -159,7 +159,7 @@ def test_an_answer_that_cannot_be_stored_is_given_all_the_same(
     client: TestClient, kb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "QUEUE_TIMEOUT_S", 0.1)
-    with client.app.state.container.database.write():
+    with client.app.state.container.database.write("test"):
         answer = ask(client, "How long is the pump warranty?")
     assert "24 months" in answer["answer"]
     assert "busy" in answer["notice"]

@@ -35,7 +35,13 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("pragma", "value"),
-    [("page_size", 16384), ("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)],
+    [
+        ("page_size", 16384),
+        ("auto_vacuum", 2),
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+    ],
 )
 def test_connections_are_set_up_for_safety(database: Database, pragma: str, value: object) -> None:
     with database.engine.connect() as connection:
@@ -44,7 +50,7 @@ def test_connections_are_set_up_for_safety(database: Database, pragma: str, valu
 
 def test_an_error_in_a_transaction_takes_all_of_it_back(database: Database) -> None:
     def fail() -> None:
-        with database.write() as session:
+        with database.write("test") as session:
             write_fact(session, "x", "1")
             session.flush()
             raise RuntimeError
@@ -71,7 +77,7 @@ def test_a_database_locked_by_another_process_is_busy(
     database.migrate()
     other = sqlite3.connect(tmp_path / "zhiwen.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(DatabaseBusy), database.write() as session:
+    with pytest.raises(DatabaseBusy), database.write("test") as session:
         write_fact(session, "x", "1")
     other.rollback()
     other.close()

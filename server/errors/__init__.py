@@ -1,0 +1,137 @@
+"""The errors of Zhiwen. Each knows its HTTP status, its code and its text in both languages.
+
+ZhiwenError
+├── BadInput (422)
+│   ├── InvalidRequest          a request that is malformed or has a value out of range
+│   ├── InvalidName             a name of a knowledge base or file that cannot be used
+│   │   ├── BlankName
+│   │   └── UnsafeName (403)    a name that tries to leave its folder
+│   ├── EmptyQuestion
+│   ├── EmptyDocument           a file without any text
+│   ├── UnreadableDocument      a corrupt, encrypted or wrongly encoded file
+│   ├── PromptTooLong           a prompt that leaves no room in the context window
+│   └── UnknownPrompt (404)
+├── UnsupportedFormat (415)
+├── TooLarge (413)
+├── NotFound (404)
+│   ├── UnknownKnowledgeBase
+│   ├── UnknownFile, UnknownVersion, UnknownJob
+│   ├── UnknownMessage, UnknownConversation
+│   └── UnknownModel, UnknownRoute
+├── MethodNotAllowed (405)
+├── Conflict (409)
+│   ├── DuplicateKnowledgeBase
+│   ├── DuplicateFile
+│   └── Cancelled               somebody cancelled the work
+├── Unauthorized (401)
+├── Forbidden (403)
+├── InternalError (500)
+├── LostFile (500)
+├── Unavailable (503)
+│   ├── NoLanguageModel         nothing serves a language model
+│   ├── LanguageModelFailed (502)
+│   ├── ModelFailed             a model could not be loaded, or failed while it generated
+│   ├── ModelBusy (429)         too many requests wait for a model
+│   ├── EmbeddingFailed
+│   ├── IndexFailed
+│   ├── DatabaseBusy
+│   └── DataDirectoryInUse
+├── StorageFull (507)
+└── StartError                  the service cannot start
+
+Knows nothing of routes: the one handler in ``server/routes/errors.py`` turns them into answers.
+"""
+
+from server.errors.base import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    StartError,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnknownRoute,
+    ZhiwenError,
+)
+from server.errors.documents import (
+    BlankName,
+    Cancelled,
+    DatabaseBusy,
+    DataDirectoryInUse,
+    DuplicateFile,
+    DuplicateKnowledgeBase,
+    EmptyDocument,
+    IndexFailed,
+    InvalidName,
+    LostFile,
+    StorageFull,
+    UnknownFile,
+    UnknownJob,
+    UnknownKnowledgeBase,
+    UnknownVersion,
+    UnreadableDocument,
+    UnsafeName,
+    UnsupportedFormat,
+)
+from server.errors.models import (
+    EmbeddingFailed,
+    EmptyQuestion,
+    LanguageModelFailed,
+    ModelBusy,
+    ModelFailed,
+    NoLanguageModel,
+    PromptTooLong,
+    UnknownConversation,
+    UnknownMessage,
+    UnknownModel,
+    UnknownPrompt,
+)
+
+__all__ = [
+    "BadInput",
+    "BlankName",
+    "Cancelled",
+    "Conflict",
+    "DataDirectoryInUse",
+    "DatabaseBusy",
+    "DuplicateFile",
+    "DuplicateKnowledgeBase",
+    "EmbeddingFailed",
+    "EmptyDocument",
+    "EmptyQuestion",
+    "Forbidden",
+    "IndexFailed",
+    "InternalError",
+    "InvalidName",
+    "InvalidRequest",
+    "LanguageModelFailed",
+    "LostFile",
+    "MethodNotAllowed",
+    "ModelBusy",
+    "ModelFailed",
+    "NoLanguageModel",
+    "NotFound",
+    "PromptTooLong",
+    "StartError",
+    "StorageFull",
+    "TooLarge",
+    "Unauthorized",
+    "Unavailable",
+    "UnknownConversation",
+    "UnknownFile",
+    "UnknownJob",
+    "UnknownKnowledgeBase",
+    "UnknownMessage",
+    "UnknownModel",
+    "UnknownPrompt",
+    "UnknownRoute",
+    "UnknownVersion",
+    "UnreadableDocument",
+    "UnsafeName",
+    "UnsupportedFormat",
+    "ZhiwenError",
+]
