@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CPU_TORCH := $(shell grep '^torch==' constraints.txt)+cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-ui test-image screenshots check lint types imports fix bench clean
+.PHONY: help setup run demo test crash test-ui test-image screenshots check lint types imports fix bench soak clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: setup  ## answer five sample questions over REST, then stop
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest --ignore=tests/ui
+
+crash: setup  ## kill the service at every fault point and 50 times at random (about 6 minutes)
+	$(BIN)/python -m tests.crash
 
 test-ui: setup  ## run the tests in a real browser (Debian: apt-get install chromium fonts-noto-cjk)
 	ZHIWEN_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/ui
@@ -58,10 +61,14 @@ fix: setup  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## measure the start, and with DATA=folder retrieval and answers too
+bench: setup  ## measure the start and ingestion, and with DATA=folder retrieval and answers too
 	$(BIN)/python -m benchmarks.start --json
+	$(BIN)/python -m benchmarks.ingest --json
 	$(if $(DATA),$(BIN)/python -m benchmarks.retrieval --data $(DATA) --json)
 	$(if $(DATA),$(BIN)/python -m benchmarks.answers --data $(DATA) --json)
+
+soak: setup  ## half an hour of mixed load: no error, and nothing that grows
+	$(BIN)/python -m benchmarks.soak --minutes 30 --json
 
 clean:  ## delete caches and logs, never your data
 	rm -rf logs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov

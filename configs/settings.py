@@ -97,7 +97,7 @@ class KnowledgeBaseSettings(Section):
     max_unpacked_mb: Positive
     max_pages: Positive
     files_at_once: int = Field(ge=1, le=32)
-    parse_timeout_s: float = Field(gt=0)
+    parse_timeout_s: Positive
     parse_memory_mb: int = Field(ge=128)
     keep_versions: int = Field(ge=0, le=1000)
 
@@ -125,6 +125,7 @@ class EmbeddingSettings(Section):
     batch_size: Positive
     threads: int = Field(ge=0)
     idle_s: float = Field(gt=0)
+    runtime: Literal["auto", "onnxruntime", "openvino"]
 
 
 class LlmSettings(Section):

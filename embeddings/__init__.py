@@ -1,7 +1,7 @@
 """Embedding models by name. Knows no storage and no retrieval."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from server.datatypes import Language
 from server.plugins import Registry
 
 Vectors = NDArray[np.float32]
+Runtime = Literal["auto", "onnxruntime", "openvino"]
 
 
 class Embedder(Protocol):
@@ -45,10 +46,14 @@ class Embedder(Protocol):
 class EmbedderFactory(Protocol):
     """Builds an embedder without loading its model; the first text loads it.
 
-    ``cache`` is a folder for what can be made again; ``threads`` 0 means one per core.
+    ``cache`` is a folder for what can be made again; ``threads`` 0 means one per core. ``runtime``
+    is for models that more than one can run; their vectors are of the same generation, so they
+    must agree to a cosine of 0.999.
     """
 
-    def __call__(self, *, cache: Path, batch_size: int, threads: int) -> Embedder: ...
+    def __call__(
+        self, *, cache: Path, batch_size: int, threads: int, runtime: Runtime = "onnxruntime"
+    ) -> Embedder: ...
 
 
 EMBEDDERS: Registry[EmbedderFactory] = Registry(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embeddings import Vectors
+from embeddings import Runtime, Vectors
 from server.datatypes import Language
 
 
@@ -20,12 +20,17 @@ class HashingEmbedder:
     dimension = 256
     generation = "hashing-256"
 
-    def __init__(self, *, cache: Path, batch_size: int, threads: int) -> None:
+    def __init__(
+        self, *, cache: Path, batch_size: int, threads: int, runtime: Runtime = "onnxruntime"
+    ) -> None:
         """Take and ignore what other embedders need."""
 
     def embed_documents(self, texts: list[str]) -> Vectors:
         """Return float32 (n, 256), unit rows; a text without letters is a fixed unit vector."""
-        return np.stack([self.embed_query(text) for text in texts])
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for row, text in enumerate(texts):
+            vectors[row] = self.embed_query(text)
+        return vectors
 
     def embed_query(self, text: str) -> Vectors:
         """Return float32 (256,), a unit vector."""

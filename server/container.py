@@ -18,6 +18,7 @@ from server.knowledge_base.blobs import BlobStore
 from server.knowledge_base.calibration import Calibrator
 from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.embedders import EmbedderPool
+from server.knowledge_base.job_book import JobBook
 from server.knowledge_base.lock import FolderLock
 from server.knowledge_base.paths import DataFolder
 from server.knowledge_base.retrieval import Retriever
@@ -46,7 +47,7 @@ class Container:
             chosen=settings.auth.api_key,
             internal=os.environ.get(INTERNAL_TOKEN, ""),
         )
-        self.indexes = IndexPool(self.folder)
+        self.indexes = IndexPool(self.folder, self.database)
         self.embedders = EmbedderPool(settings.embedding, self.folder.models)
         self.retriever = Retriever(
             self.database, self.indexes, self.embedders, settings=settings.retrieval
@@ -60,6 +61,7 @@ class Container:
             settings=settings.kb,
             on_change=self.calibrator.schedule,
         )
+        self.jobs = JobBook(self.database)
         self.llm = open_llm(settings)
         self.prompts = PromptBook(settings.paths.prompts)
         self.messages = MessageStore(self.database)
@@ -124,6 +126,7 @@ class Container:
         """Give everything back."""
         await self.llm.close()
         self.calibrator.close()
+        self.knowledge_bases.close()
         self.indexes.close()
         self.database.close()
         self._lock.release()

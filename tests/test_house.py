@@ -23,7 +23,11 @@ SCRIPTS = [
     *("server/llm_api_shutdown.py", "server/model_process.py"),
 ]
 PLUGIN_TABLES = {  # folder: (module with the table, its name, files that are no plug-ins)
-    "embeddings": ("embeddings", "EMBEDDERS", {"bert_graph"}),
+    "embeddings": (
+        "embeddings",
+        "EMBEDDERS",
+        {"bert_graph", "frames", "openvino_session", "process", "serve"},
+    ),
     "server/knowledge_base/loaders": ("server.knowledge_base.loaders", "LOADERS", None),
     "server/knowledge_base/splitters": (
         "server.knowledge_base.splitters",

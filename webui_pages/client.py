@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -12,6 +12,7 @@ from configs import Settings
 from server.datatypes import Language
 from server.network import base_url
 from server.schemas import native
+from server.schemas.jobs import FileVersion, Job, JobFile, Reindex
 from webui_pages.api_errors import (
     ApiError,
     Unreachable,
@@ -21,11 +22,11 @@ from webui_pages.api_errors import (
 )
 from webui_pages.asking import Asking
 
-__all__ = ["ApiClient", "ApiError", "Unreachable", "api_url", "file_path"]
+__all__ = ["ApiClient", "ApiError", "Unreachable", "api_url", "file_path", "version_path"]
 
 T = TypeVar("T")
 TIMEOUT = httpx.Timeout(60, connect=5)
-UPLOAD_TIMEOUT = httpx.Timeout(None, connect=5)  # a large file is read and indexed meanwhile
+PATIENT = httpx.Timeout(None, connect=5)  # a large file is sent, or read and indexed, meanwhile
 
 
 def api_url(settings: Settings) -> str:
@@ -41,9 +42,19 @@ def connect(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, trust_env=False, timeout=TIMEOUT)
 
 
+def base_path(knowledge_base: str) -> str:
+    """Return the path of a knowledge base in the API."""
+    return f"/api/v1/knowledge_bases/{quote(knowledge_base, safe='')}"
+
+
 def file_path(knowledge_base: str, file_name: str) -> str:
     """Return the path of a file in the API."""
-    return f"/api/v1/knowledge_bases/{quote(knowledge_base, safe='')}/files/{quote(file_name)}"
+    return f"{base_path(knowledge_base)}/files/{quote(file_name)}"
+
+
+def version_path(knowledge_base: str, file_name: str, version: int) -> str:
+    """Return the path of a version of a file in the API."""
+    return f"{file_path(knowledge_base, file_name)}/versions/{version}"
 
 
 class ApiClient:
@@ -77,31 +88,74 @@ class ApiClient:
 
     def delete_knowledge_base(self, name: str) -> None:
         """Delete a knowledge base with everything in it."""
-        self._send("DELETE", f"/api/v1/knowledge_bases/{quote(name, safe='')}")
+        self._send("DELETE", base_path(name))
 
     def files(self, knowledge_base: str) -> list[native.File]:
         """Return the files of a knowledge base."""
-        path = f"/api/v1/knowledge_bases/{quote(knowledge_base, safe='')}/files"
-        return self._get(path, list[native.File])
+        return self._get(f"{base_path(knowledge_base)}/files", list[native.File])
 
-    def upload(
-        self, knowledge_base: str, files: Sequence[tuple[str, bytes]], *, override: bool = False
-    ) -> list[native.UploadedFile]:
-        """Add files, given as names with their bytes; each tells its own error.
+    def add_files(
+        self,
+        knowledge_base: str,
+        files: Sequence[tuple[str, BinaryIO]],
+        *,
+        override: bool = False,
+    ) -> Job:
+        """Send files and return the job that adds them; what is sent survives a restart.
 
         Raises:
-            ApiError: the request as a whole was refused.
+            ApiError: nothing was accepted.
         """
-        answer = self._request(
+        answer = self._send(
             "POST",
-            f"/api/v1/knowledge_bases/{quote(knowledge_base, safe='')}/files",
+            f"{base_path(knowledge_base)}/files",
             files=[("files", file) for file in files],
-            data={"override": str(override).lower()},
-            timeout=UPLOAD_TIMEOUT,
+            data={"override": str(override).lower(), "background": "true"},
+            timeout=PATIENT,
         )
-        if "files" not in (body := read_body(answer)):
-            self._refuse(answer)
-        return TypeAdapter(list[native.UploadedFile]).validate_python(body["files"])
+        return Job.model_validate(answer.json())
+
+    def reindex(self, knowledge_base: str, body: Reindex) -> Job:
+        """Read all files again, with other sizes or another model if the body names them."""
+        values = body.model_dump(exclude_none=True)
+        answer = self._send("POST", f"{base_path(knowledge_base)}/reindex", json=values)
+        return Job.model_validate(answer.json())
+
+    def jobs(
+        self, knowledge_base: str, *, active: bool = False, limit: int | None = None
+    ) -> list[Job]:
+        """Return the jobs of a knowledge base, newest first; or the ``active`` ones only."""
+        return self._get(
+            "/api/v1/jobs",
+            list[Job],
+            knowledge_base=knowledge_base,
+            active="true" if active else None,
+            limit=limit,
+        )
+
+    def job(self, job_id: str) -> Job:
+        """Return a job as it is now."""
+        return self._get(f"/api/v1/jobs/{quote(job_id, safe='')}", Job)
+
+    def job_files(self, job_id: str, *, offset: int = 0, limit: int) -> list[JobFile]:
+        """Return files of a job in the order in which they were sent."""
+        path = f"/api/v1/jobs/{quote(job_id, safe='')}/files"
+        return self._get(path, list[JobFile], offset=offset, limit=limit)
+
+    def cancel_job(self, job_id: str) -> Job:
+        """End a job; files that are done stay done."""
+        answer = self._send("POST", f"/api/v1/jobs/{quote(job_id, safe='')}/cancel")
+        return Job.model_validate(answer.json())
+
+    def versions(self, knowledge_base: str, file_name: str) -> list[FileVersion]:
+        """Return the versions of a file that are kept, newest first."""
+        path = f"{file_path(knowledge_base, file_name)}/versions"
+        return self._get(path, list[FileVersion])
+
+    def restore(self, knowledge_base: str, file_name: str, version: int) -> native.File:
+        """Make an earlier version of a file the newest one, and return the file."""
+        path = f"{version_path(knowledge_base, file_name, version)}/restore"
+        return native.File.model_validate(self._send("POST", path, timeout=PATIENT).json())
 
     def delete_file(self, knowledge_base: str, file_name: str) -> None:
         """Delete a file with its chunks."""
@@ -130,7 +184,7 @@ class ApiClient:
         self, knowledge_base: str, query: str, *, top_k: int | None = None
     ) -> native.SearchAnswer:
         """Return the passages that are closest to a question, best first."""
-        path = f"/api/v1/knowledge_bases/{quote(knowledge_base, safe='')}/search"
+        path = f"{base_path(knowledge_base)}/search"
         answer = self._send("POST", path, json={"query": query, "top_k": top_k})
         return native.SearchAnswer.model_validate(answer.json())
 
@@ -164,7 +218,7 @@ class ApiClient:
         body = request.model_dump(exclude_none=True)
         return Asking(self._http, body, self._headers, self.language)
 
-    def _get(self, path: str, kind: type[T], **query: int | None) -> T:
+    def _get(self, path: str, kind: type[T], **query: int | str | None) -> T:
         wanted = {name: value for name, value in query.items() if value is not None}
         return TypeAdapter(kind).validate_python(self._send("GET", path, params=wanted).json())
 

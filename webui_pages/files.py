@@ -1,5 +1,6 @@
 """Downloads and previews through the port of the UI. Knows the API's routes, not its files."""
 
+import re
 from collections.abc import Mapping
 
 import httpx
@@ -9,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from server.datatypes import Language
-from webui_pages.client import file_path
+from webui_pages.client import file_path, version_path
 from webui_pages.cookie import read_key
 from webui_pages.plain import language_of, message_page
 from webui_pages.upstream import Upstream
@@ -25,6 +26,7 @@ ANSWER_HEADERS = (
     "etag",
     "last-modified",
 )
+VERSION = re.compile("[0-9]{1,9}")
 
 
 class Files:
@@ -40,7 +42,7 @@ class Files:
 
     async def send(self, request: Request) -> Response:
         """Pass on the bytes of a file as they come."""
-        path = file_path(request.path_params["knowledge_base"], request.path_params["name"])
+        path = wanted_path(request)
         preview = {"preview": "true"} if request.query_params.get("view") else {}
         http = self._upstream.http
         wanted = http.build_request(
@@ -61,9 +63,24 @@ class Files:
         )
 
 
+def wanted_path(request: Request) -> str:
+    """Return the path in the API of the file that a browser wants, or of a version of it."""
+    base, name = request.path_params["knowledge_base"], request.path_params["name"]
+    version = request.query_params.get("version")
+    if version is None:
+        return file_path(base, name)
+    # The API refuses version 0: there is none.
+    return version_path(base, name, int(version) if VERSION.fullmatch(version) else 0)
+
+
 def refusal(language: Language, status: int) -> Response:
     """Return the page that says why there is no file."""
-    keys = {401: "shell.wrong_key", 404: "shell.no_file", 503: "shell.api_not_ready"}
+    keys = {
+        401: "shell.wrong_key",
+        404: "shell.no_file",
+        422: "shell.no_file",  # a name or a version that cannot be
+        503: "shell.api_not_ready",
+    }
     return message_page(language, keys.get(status, "shell.no_answer"), status=status)
 
 

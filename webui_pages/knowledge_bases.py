@@ -3,13 +3,18 @@
 Knows neither how files are shown or added nor how a search looks: that is in the files beside.
 """
 
+from functools import partial
+
 import streamlit as st
 
 from server.schemas.native import KnowledgeBase
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
+from webui_pages.dialogs import begin_page, open_dialog
 from webui_pages.knowledge_bases_create import name_model, open_create_dialog
 from webui_pages.knowledge_bases_files import show_files
+from webui_pages.knowledge_bases_jobs import forget_jobs, open_history, show_jobs
+from webui_pages.knowledge_bases_reindex import open_reindex_dialog
 from webui_pages.knowledge_bases_search import show_search
 from webui_pages.knowledge_bases_style import draw_style
 from webui_pages.knowledge_bases_upload import show_upload
@@ -22,6 +27,7 @@ NOTE = "kb_note"
 
 def show() -> None:
     """Draw the page."""
+    begin_page()
     client = api()
     st.html(draw_style())
     bases = client.knowledge_bases()
@@ -29,9 +35,14 @@ def show() -> None:
         st.title(text("knowledge_bases.title"))
         if bases and st.button(text("knowledge_bases.new"), icon=":material/add:", type="primary"):
             open_create_dialog(client)
-    show_note()
+    with st.container():  # what is below keeps its place, and so a tab that is open stays so
+        show_note()
+        show_gone({base.name for base in bases})
     if bases:
-        show_base(client, choose(bases))
+        with st.container(horizontal=True, key="kb_choice"):
+            base = choose(bases)
+            show_menu(client, base)
+        show_base(client, base)
     else:
         show_first_steps(client)
 
@@ -40,6 +51,12 @@ def show_note() -> None:
     """Show what the run before had to say, once."""
     if note := st.session_state.pop(NOTE, ""):
         st.success(note, icon=":material/check_circle:")
+
+
+def show_gone(names: set[str]) -> None:
+    """Say that the knowledge base in the address is gone, if there are others."""
+    if names and (wanted := st.query_params.get(CHOSEN, "")) and wanted not in names:
+        st.warning(text("knowledge_bases.gone"), icon=":material/info:")
 
 
 def show_first_steps(client: ApiClient) -> None:
@@ -55,8 +72,6 @@ def choose(bases: list[KnowledgeBase]) -> KnowledgeBase:
     """Return the knowledge base that the person picks, or that the address names."""
     by_name = {base.name: base for base in bases}
     wanted = st.query_params.get(CHOSEN, "")
-    if wanted and wanted not in by_name:
-        st.warning(text("knowledge_bases.gone"), icon=":material/info:")
     names = list(by_name)
     name = st.selectbox(
         text("knowledge_bases.choose"),
@@ -71,13 +86,26 @@ def choose(bases: list[KnowledgeBase]) -> KnowledgeBase:
     return by_name[name]
 
 
+def show_menu(client: ApiClient, base: KnowledgeBase) -> None:
+    """Draw what else can be done with a knowledge base, and do what the person picks."""
+    open_chosen = {
+        text("jobs.reread"): partial(open_reindex_dialog, client, base),
+        text("jobs.history"): partial(open_history, client, base.name),
+    }
+    picked = st.menu_button(text("knowledge_bases.more"), list(open_chosen), key="kb_menu")
+    if picked:
+        open_chosen[picked]()
+
+
 def show_base(client: ApiClient, base: KnowledgeBase) -> None:
     """Show one knowledge base: what it is, its files, how to add some, a search."""
-    describe(base)
+    with st.container():
+        describe(base)
     files, search = st.tabs([text("knowledge_bases.tab_files"), text("knowledge_bases.tab_search")])
     with files:
         present = client.files(base.name)
         show_upload(client, base.name, {file.name for file in present})
+        show_jobs(client, base.name, present)
         show_files(client, base.name, present)
         st.divider()
         label = text("knowledge_bases.delete_confirm", name=plain(base.name))
@@ -115,20 +143,21 @@ def describe_languages(known: set[str]) -> str:
 
 def open_delete_dialog(client: ApiClient, base: KnowledgeBase) -> None:
     """Ask whether the knowledge base may go, and delete it."""
+    title = text("knowledge_bases.delete_title")
+    open_dialog(title, ask_whether_it_goes, ":material/delete:")(client, base)
 
-    @st.dialog(text("knowledge_bases.delete_title"), icon=":material/delete:")
-    def ask() -> None:
-        name = plain(base.name)
-        st.markdown(text("knowledge_bases.delete_question", name=name, files=base.files))
-        with st.container(horizontal=True):
-            label = text("knowledge_bases.delete_confirm", name=name)
-            is_sure = st.button(label, type="primary", key="kb_delete_sure")
-            if st.button(text("knowledge_bases.cancel")):
-                st.rerun()
-        if is_sure:
-            delete(client, base.name)
 
-    ask()
+def ask_whether_it_goes(client: ApiClient, base: KnowledgeBase) -> None:
+    """Draw the dialog that names the knowledge base and how many files it holds."""
+    name = plain(base.name)
+    st.markdown(text("knowledge_bases.delete_question", name=name, files=base.files))
+    with st.container(horizontal=True):
+        label = text("knowledge_bases.delete_confirm", name=name)
+        is_sure = st.button(label, type="primary", key="kb_delete_sure")
+        if st.button(text("knowledge_bases.cancel")):
+            st.rerun()
+    if is_sure:
+        delete(client, base.name)
 
 
 def delete(client: ApiClient, name: str) -> None:
@@ -138,6 +167,7 @@ def delete(client: ApiClient, name: str) -> None:
     except ApiError as error:
         show_error(error)
         return
+    forget_jobs(name)
     st.query_params.pop(CHOSEN, None)
     st.session_state[NOTE] = text("knowledge_bases.deleted", name=plain(name))
     st.rerun()

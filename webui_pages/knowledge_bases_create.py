@@ -1,10 +1,13 @@
 """The dialog that creates a knowledge base. Does not know what is put into it."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from server.schemas.native import CreateKnowledgeBase
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
+from webui_pages.dialogs import open_dialog
 from webui_pages.markup import plain
 from webui_pages.session import show_error
 
@@ -14,7 +17,7 @@ MIN_CHUNK, MAX_CHUNK = 20, 20_000  # as the API allows
 
 def open_create_dialog(client: ApiClient) -> None:
     """Ask for a name and options, and create the knowledge base."""
-    st.dialog(text("knowledge_bases.new"), icon=":material/library_add:")(ask)(client)
+    open_dialog(text("knowledge_bases.new"), ask, ":material/library_add:")(client)
 
 
 def ask(client: ApiClient) -> None:
@@ -37,24 +40,29 @@ def read_form(client: ApiClient) -> CreateKnowledgeBase:
     with st.expander(text("knowledge_bases.advanced"), icon=":material/tune:"):
         status = client.status()
         defaults = status.settings["kb"]
-        model = st.selectbox(
-            text("knowledge_bases.embedding_model"),
-            list(dict.fromkeys([status.embedding_model, NO_MODEL])),
-            format_func=name_model,
-            help=text("knowledge_bases.embedding_help"),
-        )
-        left, right = st.columns(2)
-        size = left.number_input(
-            text("knowledge_bases.chunk_size"), MIN_CHUNK, MAX_CHUNK, int(defaults["chunk_size"])
-        )
-        overlap = right.number_input(
-            text("knowledge_bases.chunk_overlap"),
-            0,
-            MAX_CHUNK // 2,
-            int(defaults["chunk_overlap"]),
-        )
+        model = ask_model([status.embedding_model], text("knowledge_bases.embedding_help"))
+        size, overlap = ask_chunks(int(defaults["chunk_size"]), int(defaults["chunk_overlap"]))
     return CreateKnowledgeBase(
         name=name, info=info, embedding_model=model, chunk_size=size, chunk_overlap=overlap
+    )
+
+
+def ask_model(models: Sequence[str], explained: str) -> str:
+    """Return the embedding model that is chosen, at first the first one; none is offered too."""
+    return st.selectbox(
+        text("knowledge_bases.embedding_model"),
+        list(dict.fromkeys([*models, NO_MODEL])),
+        format_func=name_model,
+        help=explained,
+    )
+
+
+def ask_chunks(size: int, overlap: int) -> tuple[int, int]:
+    """Return the size and overlap of chunks that are chosen, at first those given."""
+    left, right = st.columns(2)
+    return (
+        left.number_input(text("knowledge_bases.chunk_size"), MIN_CHUNK, MAX_CHUNK, size),
+        right.number_input(text("knowledge_bases.chunk_overlap"), 0, MAX_CHUNK // 2, overlap),
     )
 
 

@@ -1,4 +1,4 @@
-"""One file of a knowledge base: its text and its chunks. Knows no list of files."""
+"""One file of a knowledge base: its text, its chunks, its versions. Knows no list of files."""
 
 from html import escape
 from math import ceil
@@ -8,6 +8,8 @@ import streamlit as st
 from server.schemas.native import ChunkText, File, FileText
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
+from webui_pages.dialogs import open_dialog
+from webui_pages.knowledge_bases_versions import forget_restored, present_file, show_versions
 from webui_pages.markup import plain
 from webui_pages.quantities import moment, size
 from webui_pages.session import download_url, show_error
@@ -19,12 +21,13 @@ HEIGHT = 480  # pixels
 
 def open_file_dialog(client: ApiClient, base: str, file: File) -> None:
     """Show a file in a dialog."""
-    open_in = st.dialog(plain(file.name), width="medium", icon=":material/description:")
-    open_in(show_file)(client, base, file)
+    forget_restored()
+    open_dialog(plain(file.name), show_file, ":material/description:", "medium")(client, base, file)
 
 
 def show_file(client: ApiClient, base: str, file: File) -> None:
     """Draw what there is to know about a file."""
+    file = present_file(file)
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
@@ -48,14 +51,20 @@ def show_file(client: ApiClient, base: str, file: File) -> None:
 
 
 def show_contents(client: ApiClient, base: str, file: File) -> None:
-    """Draw the text of a file and its chunks, beside each other as tabs."""
-    words, pieces = st.tabs(
-        [text("knowledge_bases.view_text"), text("knowledge_bases.view_chunks")]
+    """Draw the text of a file, its chunks and its versions, beside each other as tabs."""
+    words, pieces, versions = st.tabs(
+        [
+            text("knowledge_bases.view_text"),
+            text("knowledge_bases.view_chunks"),
+            text("knowledge_bases.view_versions"),
+        ]
     )
     with words:
         show_text(client.text(base, file.name, start=0, end=MAX_CHARS))
     with pieces:
         show_chunks(client, base, file)
+    with versions:
+        show_versions(client, base, file)
 
 
 def show_text(read: FileText) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 from server.schemas.native import File
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
+from webui_pages.dialogs import open_dialog
 from webui_pages.knowledge_bases_file import open_file_dialog
 from webui_pages.markup import plain
 from webui_pages.quantities import moment, size
@@ -113,9 +114,8 @@ def offer_delete(client: ApiClient, base: str, picked: list[str]) -> None:
     """Show what is picked and the button that asks whether it may go."""
     label = delete_label(len(picked))
     if st.button(label, icon=":material/delete:", key="kb_delete_files"):
-        st.dialog(text("knowledge_bases.delete_files_title"), icon=":material/delete:")(ask)(
-            client, base, picked
-        )
+        title = text("knowledge_bases.delete_files_title")
+        open_dialog(title, ask, ":material/delete:")(client, base, picked)
 
 
 def delete_label(count: int) -> str:

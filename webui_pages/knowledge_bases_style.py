@@ -15,6 +15,7 @@ STYLE = """
 .zw-added::before { content: "✓"; color: #2e8b57; }
 .zw-kept::before { content: "–"; }
 .zw-refused::before { content: "✗"; color: #d0453b; }
+.zw-working::before { content: "…"; }
 .st-key-kb_files { gap: 0; }
 .st-key-kb_files [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; gap: .6rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); }

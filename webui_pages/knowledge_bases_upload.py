@@ -1,37 +1,28 @@
-"""Adding files to a knowledge base, one after the other. Does not know what becomes of them."""
+"""Choosing files for a knowledge base and sending them. Does not know what becomes of them."""
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from server.schemas.native import UploadedFile as Added
+from server.schemas.native import Status
 from webui_pages.catalogue import text
-from webui_pages.chat_conversations import switch
 from webui_pages.client import ApiClient, ApiError
+from webui_pages.knowledge_bases_jobs import watch
 from webui_pages.markup import plain
-from webui_pages.menu import make_page
+from webui_pages.session import show_error
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-OUTCOMES = "kb_outcomes"
+NOTE = "kb_note"
 ROUND = "kb_upload_round"  # part of the field's key: the next round begins with an empty field
 MAX_NAMES = 5
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a file, as a person reads it."""
-
-    name: str
-    note: str
-    state: Literal["added", "kept", "refused"]
+HEAD_BYTES = 2_000  # that a request spends on a file beside its bytes
 
 
 def show_upload(client: ApiClient, base: str, present: set[str]) -> None:
@@ -51,14 +42,17 @@ def show_upload(client: ApiClient, base: str, present: set[str]) -> None:
         st.html(f'<div class="zw-refusal" role="alert">{escape(refusal)}</div>')
     formats = " ".join(ending.lstrip(".") for ending in status.formats)
     st.caption(text("knowledge_bases.upload_limit", limit=limit, formats=plain(formats)))
-    if chosen:
-        offer(client, base, chosen, present)
-    else:
-        show_outcomes(base)
+    with st.container(key="kb_offer"):
+        if chosen:
+            offer(client, base, chosen, present, status)
 
 
 def offer(
-    client: ApiClient, base: str, chosen: "Sequence[UploadedFile]", present: set[str]
+    client: ApiClient,
+    base: str,
+    chosen: "Sequence[UploadedFile]",
+    present: set[str],
+    status: Status,
 ) -> None:
     """Show the button that adds the chosen files; first ask about names that are taken."""
     taken = {name for file in chosen if (name := stored_name(file)) in present}
@@ -69,7 +63,10 @@ def offer(
         else text("knowledge_bases.upload_start", count=len(chosen))
     )
     if st.button(label, type="primary", icon=":material/upload:"):
-        upload(client, base, chosen, taken, is_replacing=is_replacing)
+        new = [file for file in chosen if stored_name(file) not in taken]
+        replacing = [file for file in chosen if stored_name(file) in taken and is_replacing]
+        if send(client, base, new, replacing, status):
+            close_round(chosen, set() if is_replacing else taken)
 
 
 def stored_name(file: "UploadedFile") -> str:
@@ -99,43 +96,71 @@ def shorten(names: Sequence[str]) -> str:
     return ", ".join(shown)
 
 
-def upload(
+def send(
     client: ApiClient,
     base: str,
-    chosen: "Sequence[UploadedFile]",
-    taken: set[str],
-    *,
-    is_replacing: bool,
-) -> None:
-    """Add the files one by one, so that the progress is real and each tells its own error."""
-    outcomes: list[Outcome] = []
-    st.session_state[OUTCOMES] = (base, outcomes)  # grows as files come, also if the person leaves
-    bar = st.progress(0.0)
-    for number, file in enumerate(chosen):
-        name = stored_name(file)
-        progress = text(
-            "knowledge_bases.upload_progress",
-            done=number + 1,
-            count=len(chosen),
-            name=plain(name),
-        )
-        bar.progress(number / len(chosen), progress)
-        if name in taken and not is_replacing:
-            outcomes.append(Outcome(name, text("knowledge_bases.upload_kept"), "kept"))
-        else:
-            outcomes.append(add(client, base, file, override=name in taken))
+    new: "Sequence[UploadedFile]",
+    replacing: "Sequence[UploadedFile]",
+    status: Status,
+) -> bool:
+    """Send the files, in as few jobs as the limits allow; return whether all jobs have begun.
+
+    A job that has begun goes on, and sending its files again changes nothing.
+    """
+    count = len(new) + len(replacing)
+    label = (
+        text("jobs.sending_one", name=plain((*new, *replacing)[0].name))
+        if count == 1
+        else text("jobs.sending", count=count)
+    )
+    with st.spinner(label):
+        accepted = [
+            send_portion(client, base, portion, override=override)
+            for files, override in ((new, False), (replacing, True))
+            for portion in portions(files, status)
+        ]
+    return all(accepted)
+
+
+def send_portion(
+    client: ApiClient, base: str, files: "Sequence[UploadedFile]", *, override: bool
+) -> bool:
+    """Send files and return whether they were accepted; if none can be added, say why."""
+    try:
+        watch(client.add_files(base, [(file.name, file) for file in files], override=override))
+    except ApiError as error:
+        if len(files) > 1:
+            st.markdown(text("jobs.all_refused", count=len(files)))
+        show_error(error)
+        return False
+    return True
+
+
+def portions(files: "Sequence[UploadedFile]", status: Status) -> "Iterator[Sequence[UploadedFile]]":
+    """Yield the files in portions that the API takes in one request."""
+    most_files = int(status.settings["server"]["max_files_per_upload"])
+    most_bytes = status.max_upload_mb * 1024**2
+    portion: list[UploadedFile] = []
+    used = 0
+    for file in files:
+        needed = file.size + HEAD_BYTES
+        if portion and (len(portion) == most_files or used + needed > most_bytes):
+            yield portion
+            portion, used = [], 0
+        portion.append(file)
+        used += needed
+    if portion:
+        yield portion
+
+
+def close_round(chosen: "Sequence[UploadedFile]", kept: set[str]) -> None:
+    """Begin anew with an empty field; name the files that were kept as they were."""
+    for file in chosen:
         release(file)
+    if kept:
+        st.session_state[NOTE] = text("jobs.kept", names=plain(shorten(sorted(kept))))
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
     st.rerun()
-
-
-def add(client: ApiClient, base: str, file: "UploadedFile", *, override: bool) -> Outcome:
-    """Add one file and return what became of it."""
-    try:
-        (answer,) = client.upload(base, [(file.name, file.getvalue())], override=override)
-    except ApiError as error:
-        return Outcome(file.name, error.message, "refused")
-    return describe(answer, is_replaced=override)
 
 
 def release(file: "UploadedFile") -> None:
@@ -143,42 +168,3 @@ def release(file: "UploadedFile") -> None:
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-
-
-def describe(answer: Added, *, is_replaced: bool) -> Outcome:
-    """Return what the API says about a file."""
-    if answer.file is None:
-        return Outcome(answer.name, answer.error.message if answer.error else "", "refused")
-    key = "knowledge_bases.upload_replaced" if is_replaced else "knowledge_bases.upload_added"
-    return Outcome(answer.file.name, text(key, chunks=answer.file.chunks), "added")
-
-
-def show_outcomes(base: str) -> None:
-    """Show what became of each file of the last upload, until the person has read it."""
-    of, outcomes = st.session_state.get(OUTCOMES, ("", []))
-    if of != base or not outcomes:
-        return
-    added = sum(outcome.state == "added" for outcome in outcomes)
-    with st.container(border=True):
-        st.markdown(text("knowledge_bases.upload_summary", added=added, count=len(outcomes)))
-        st.html("".join(map(draw, outcomes)))
-        with st.container(horizontal=True):
-            label = text("knowledge_bases.ask")
-            if added and st.button(label, type="primary", icon=":material/forum:"):
-                ask_about_it(base)
-            if st.button(text("knowledge_bases.upload_dismiss")):
-                del st.session_state[OUTCOMES]
-                st.rerun()
-
-
-def ask_about_it(base: str) -> None:
-    """Go to a new chat with this knowledge base; its first question makes it a conversation."""
-    switch(None)
-    st.session_state["chat_base_new"] = base  # what the list of knowledge bases there shows
-    st.switch_page(make_page("chat"))
-
-
-def draw(outcome: Outcome) -> str:
-    """Return a line of HTML about a file."""
-    name = "" if outcome.name in outcome.note else f"<b>{escape(outcome.name)}</b> "
-    return f'<div class="zw-outcome zw-{outcome.state}">{name}{escape(outcome.note)}</div>'

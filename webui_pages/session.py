@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import streamlit as st
 
@@ -29,10 +29,15 @@ def api() -> ApiClient:
     return ApiClient(api_url(settings()), key=key, language=language())
 
 
-def download_url(knowledge_base: str, file_name: str, *, view: bool = False) -> str:
+def download_url(
+    knowledge_base: str, file_name: str, *, view: bool = False, version: int | None = None
+) -> str:
     """Return where a browser gets a file: to save or, with ``view``, to look at."""
     address = f"/files/{quote(knowledge_base, safe='')}/{quote(file_name)}"
-    return f"{address}?view=1" if view else address
+    wanted = {"view": 1} if view else {}
+    if version is not None:
+        wanted["version"] = version
+    return f"{address}?{urlencode(wanted)}" if wanted else address
 
 
 @contextmanager

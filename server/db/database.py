@@ -75,6 +75,19 @@ class Database:
         finally:
             self._writing.release()
 
+    def shrink(self, pages: int) -> bool:
+        """Give some room of deleted rows back to the disk; return whether there is more of it.
+
+        Raises:
+            DatabaseBusy, StorageFull: nothing was given back.
+        """
+        with self._take_turn(), translate_errors(), self.writer.begin() as connection:
+            free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+            if free > pages:  # fewer are soon used again
+                fault_point("shrink.before")
+                connection.exec_driver_sql(f"PRAGMA incremental_vacuum({int(pages)})").fetchall()
+            return bool(free > 2 * pages)
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

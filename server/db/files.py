@@ -10,9 +10,19 @@ from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from server.datatypes import Chunk, Document, Passage
-from server.db.models import ChangeRow, ChunkRow, FileRow, KnowledgeBaseRow, VectorRow, now
+from server.db.models import (
+    ChangeRow,
+    ChunkRow,
+    FileRow,
+    FileVersionRow,
+    JobFileRow,
+    JobRow,
+    KnowledgeBaseRow,
+    VectorRow,
+    now,
+)
 from server.db.vectors import StoredVectors, pack_vectors
-from server.errors import UnknownFile
+from server.errors import UnknownFile, UnknownVersion
 
 BATCH = 2000  # rows that are read at once
 VARIABLES = 500  # ids in one IN clause, well below SQLite's limit
@@ -30,6 +40,7 @@ class NewFile:
     chunk_size: int
     chunk_overlap: int
     vectors: StoredVectors | None
+    upload: int = 0  # what was uploaded later has a greater one
 
 
 def find_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
@@ -49,6 +60,16 @@ def look_up_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow |
     return session.scalar(select(FileRow).where(FileRow.kb_id == kb.id, FileRow.name == name))
 
 
+def find_files(session: Session, kb: KnowledgeBaseRow, names: Sequence[str]) -> dict[str, FileRow]:
+    """Return those of the files that are there, by their exact names."""
+    found: dict[str, FileRow] = {}
+    for start in range(0, len(names), VARIABLES):
+        some = names[start : start + VARIABLES]
+        query = select(FileRow).where(FileRow.kb_id == kb.id, FileRow.name.in_(some))
+        found |= {row.name: row for row in session.scalars(query)}
+    return found
+
+
 def list_files(session: Session, kb: KnowledgeBaseRow) -> Sequence[FileRow]:
     """Return the files of a knowledge base by name, without their texts."""
     return session.scalars(
@@ -56,16 +77,21 @@ def list_files(session: Session, kb: KnowledgeBaseRow) -> Sequence[FileRow]:
     ).all()
 
 
-def put_file(session: Session, kb: KnowledgeBaseRow, new: NewFile) -> FileRow:
+def put_file(
+    session: Session, kb: KnowledgeBaseRow, new: NewFile, *, keep_versions: int
+) -> FileRow:
     """Write a file in place of the one of the same name, and log the change.
 
-    Call after ``next_revision`` in the same transaction.
+    Other bytes make a new version; of the earlier ones ``keep_versions`` are kept. Call after
+    ``next_revision`` in the same transaction.
     """
     row = look_up_file(session, kb, new.name)
     removed = remove_parts(session, row) if row else np.empty(0, np.int64)
     if row is None:
-        row = FileRow(kb_id=kb.id, name=new.name)
+        row = FileRow(kb_id=kb.id, name=new.name, version=1)
         session.add(row)
+    elif row.blob != new.blob:
+        keep_version(session, row, keep_versions)
     describe(row, new, kb.revision)
     session.flush()
     session.execute(
@@ -73,8 +99,90 @@ def put_file(session: Session, kb: KnowledgeBaseRow, new: NewFile) -> FileRow:
     )
     if new.vectors is not None:
         session.add(pack_vectors(row.id, new.vectors))
-    log_change(session, kb, "put", row.id, removed)
+    log_change(session, kb, "put", row, removed)
     return row
+
+
+def keep_version(session: Session, row: FileRow, limit: int) -> None:
+    """Note what a file was before it is replaced, forget what is too old; changes the row."""
+    session.add(
+        FileVersionRow(
+            file_id=row.id,
+            version=row.version,
+            blob=row.blob,
+            size=row.size,
+            chunk_count=row.chunk_count,
+            created_at=row.updated_at,
+        )
+    )
+    session.flush()
+    row.version += 1
+    session.execute(
+        delete(FileVersionRow).where(
+            FileVersionRow.file_id == row.id, FileVersionRow.version < row.version - limit
+        )
+    )
+
+
+def list_versions(session: Session, row: FileRow) -> Sequence[FileVersionRow]:
+    """Return the earlier versions of a file, newest first."""
+    return session.scalars(
+        select(FileVersionRow)
+        .where(FileVersionRow.file_id == row.id)
+        .order_by(FileVersionRow.version.desc())
+    ).all()
+
+
+def find_version(session: Session, row: FileRow, version: int) -> FileVersionRow:
+    """Return an earlier version of a file.
+
+    Raises:
+        UnknownVersion: there is none of that number.
+    """
+    found = session.get(FileVersionRow, (row.id, version))
+    if found is None:
+        raise UnknownVersion(param="version", name=row.name, version=version)
+    return found
+
+
+def same_content(session: Session, kb: KnowledgeBaseRow, blob: str, name: str) -> str | None:
+    """Return the name of another file with the same bytes, or None."""
+    return session.scalar(
+        select(FileRow.name)
+        .where(FileRow.blob == blob, FileRow.kb_id == kb.id, FileRow.name != name)
+        .order_by(FileRow.id)
+        .limit(1)
+    )
+
+
+def used_blobs(session: Session, kb: KnowledgeBaseRow, only: str | None = None) -> set[str]:
+    """Return the hashes that files, their earlier versions and jobs of a knowledge base need.
+
+    With ``only``, that one at most.
+    """
+    versions = select(FileVersionRow.blob).join(FileRow).where(FileRow.kb_id == kb.id)
+    jobs = (
+        select(JobFileRow.blob)
+        .join(JobRow)
+        .where(JobRow.kb_id == kb.id, JobFileRow.status == "queued", JobFileRow.blob.is_not(None))
+    )
+    files = select(FileRow.blob).where(FileRow.kb_id == kb.id)
+    if only is not None:
+        versions = versions.where(FileVersionRow.blob == only)
+        jobs = jobs.where(JobFileRow.blob == only)
+        files = files.where(FileRow.blob == only)
+    return {blob for query in (files, versions, jobs) for blob in session.scalars(query) if blob}
+
+
+def recently_changed(session: Session, kb: KnowledgeBaseRow, limit: int) -> set[str]:
+    """Return the names of the files of the last changes."""
+    query = (
+        select(ChangeRow.name)
+        .where(ChangeRow.kb_id == kb.id)
+        .order_by(ChangeRow.revision.desc())
+        .limit(limit)
+    )
+    return {name for name in session.scalars(query) if name is not None}
 
 
 def describe(row: FileRow, new: NewFile, revision: int) -> None:
@@ -88,6 +196,7 @@ def describe(row: FileRow, new: NewFile, revision: int) -> None:
     row.chunk_count = len(new.chunks)
     row.chunk_size, row.chunk_overlap = new.chunk_size, new.chunk_overlap
     row.revision = revision
+    row.upload = max(row.upload or 0, new.upload)
     row.updated_at = now()
 
 
@@ -116,7 +225,7 @@ def remove_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
     row = find_file(session, kb, name)
     removed = remove_parts(session, row)
     session.execute(delete(FileRow).where(FileRow.id == row.id))
-    log_change(session, kb, "delete", row.id, removed)
+    log_change(session, kb, "delete", row, removed)
     session.expunge(row)
     return row
 
@@ -130,13 +239,29 @@ def remove_parts(session: Session, row: FileRow) -> NDArray[np.int64]:
 
 
 def log_change(
-    session: Session, kb: KnowledgeBaseRow, op: str, file_id: int, removed: NDArray[np.int64]
+    session: Session,
+    kb: KnowledgeBaseRow,
+    op: str,
+    row: FileRow | None = None,
+    removed: NDArray[np.int64] | None = None,
 ) -> None:
-    """Append to the change log of a knowledge base."""
+    """Append to the change log of a knowledge base; without a file, it is about all of them."""
     session.add(
         ChangeRow(
-            kb_id=kb.id, revision=kb.revision, op=op, file_id=file_id, removed=removed.tobytes()
+            kb_id=kb.id,
+            revision=kb.revision,
+            op=op,
+            file_id=row.id if row else 0,
+            name=row.name if row else None,
+            removed=b"" if removed is None else removed.tobytes(),
         )
+    )
+
+
+def prune_changes(session: Session, kb: KnowledgeBaseRow, *, keep: int) -> None:
+    """Forget all but the last changes of a knowledge base."""
+    session.execute(
+        delete(ChangeRow).where(ChangeRow.kb_id == kb.id, ChangeRow.revision <= kb.revision - keep)
     )
 
 
@@ -148,13 +273,28 @@ def removed_since(session: Session, kb_id: int, revision: int) -> NDArray[np.int
     return np.concatenate([np.empty(0, np.int64), *(np.frombuffer(row, np.int64) for row in rows)])
 
 
-def files_since(session: Session, kb_id: int, revision: int) -> Sequence[int]:
-    """Return the ids of the files that were written after a revision, oldest change first."""
-    return session.scalars(
-        select(FileRow.id)
+def count_changes(session: Session, kb_id: int, *, after: int, until: int) -> int:
+    """Return how many changes the log has between two revisions."""
+    query = select(func.count()).where(
+        ChangeRow.kb_id == kb_id, ChangeRow.revision > after, ChangeRow.revision <= until
+    )
+    return session.scalar(query) or 0
+
+
+def count_chunks(session: Session, kb_id: int) -> int:
+    """Return how many chunks a knowledge base has."""
+    query = select(func.count(ChunkRow.id)).join(FileRow).where(FileRow.kb_id == kb_id)
+    return session.scalar(query) or 0
+
+
+def files_since(session: Session, kb_id: int, revision: int) -> list[tuple[int, int]]:
+    """Return the files written after a revision, oldest change first: id, number of chunks."""
+    rows = session.execute(
+        select(FileRow.id, FileRow.chunk_count)
         .where(FileRow.kb_id == kb_id, FileRow.revision > revision)
         .order_by(FileRow.revision, FileRow.id)
-    ).all()
+    )
+    return [(file_id, count) for file_id, count in rows]
 
 
 def passages_of_files(session: Session, file_ids: Sequence[int]) -> Iterator[Passage]:

@@ -6,14 +6,16 @@ import logging
 import os
 import secrets
 import shutil
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from server.errors import EmptyDocument, StorageFull, TooLarge
+from server.faults import fault_point
 from server.knowledge_base.paths import DataFolder
 
 logger = logging.getLogger(__name__)
@@ -24,23 +26,11 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
-class StagedBlob:
-    """Bytes that are on the disk, but not yet where blobs lie."""
+class Blob:
+    """Bytes that are on the disk under their hash."""
 
     sha256: str
     size: int  # bytes
-    path: Path
-    target: Path
-
-    def keep(self) -> None:
-        """Move the bytes under their hash, for good: a power cut does not undo it.
-
-        Raises:
-            StorageFull: the disk cannot be written.
-        """
-        with storage_errors():
-            self.path.replace(self.target)
-            sync_folder(self.target.parent)
 
 
 class BlobStore:
@@ -49,10 +39,10 @@ class BlobStore:
     def __init__(self, folder: DataFolder, *, max_bytes: int) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
+        self._collecting = threading.Lock()
 
-    @contextmanager
-    def stage(self, kb_name: str, file_name: str, source: BinaryIO) -> Iterator[StagedBlob]:
-        """Copy a stream to the disk and yield it; gone at the end of the block unless kept.
+    def store(self, kb_name: str, file_name: str, source: BinaryIO) -> Blob:
+        """Copy a stream to the disk under its hash, for good: a power cut does not undo it.
 
         Raises:
             TooLarge: it is longer than ``max_bytes``.
@@ -61,13 +51,34 @@ class BlobStore:
         """
         folder = self.folder.blobs(kb_name)
         temporary = folder / f".{secrets.token_hex(8)}.tmp"
-        try:
-            with storage_errors():
+        with storage_errors():
+            try:
                 folder.mkdir(parents=True, exist_ok=True)
                 sha256, size = self._copy(source, temporary, file_name)
-            yield StagedBlob(sha256, size, temporary, self.folder.blob(kb_name, sha256))
-        finally:
-            temporary.unlink(missing_ok=True)
+                with self._collecting:  # what is being collected may have this very name
+                    fault_point("blob.before_rename")
+                    temporary.replace(self.folder.blob(kb_name, sha256))
+                fault_point("blob.before_folder_sync")
+                sync_folder(folder)
+                fault_point("blob.after_folder_sync")
+            finally:
+                temporary.unlink(missing_ok=True)
+        return Blob(sha256, size)
+
+    def has(self, kb_name: str, sha256: str) -> bool:
+        """Return whether the bytes with this hash are there, and not just being removed."""
+        with self._collecting:
+            return self.folder.blob(kb_name, sha256).is_file()
+
+    def remove_unused(self, kb_name: str, sha256: str, is_used: Callable[[], bool]) -> None:
+        """Remove bytes unless they are used.
+
+        Who comes to need them at this moment asks by ``has`` after having noted that in SQL.
+        """
+        with self._collecting:
+            if not is_used():
+                fault_point("blob.before_removal")
+                self.folder.blob(kb_name, sha256).unlink(missing_ok=True)
 
     def _copy(self, source: BinaryIO, target: Path, file_name: str) -> tuple[str, int]:
         digest, size = hashlib.sha256(), 0
@@ -78,8 +89,10 @@ class BlobStore:
                     raise too_large(file_name, self.max_bytes)
                 digest.update(block)
                 output.write(block)
+            fault_point("blob.before_sync")
             output.flush()
             os.fsync(output.fileno())
+            fault_point("blob.after_sync")
         if not size:
             raise EmptyDocument(name=file_name)
         return digest.hexdigest(), size
@@ -87,18 +100,23 @@ class BlobStore:
     def publish(self, kb_name: str, file_name: str, blob: str) -> None:
         """Show a blob under the file's name in ``content/``, for people; replaces what is there."""
         target = self.folder.content(kb_name, file_name)
+        if has_hash(target, blob):
+            return
         temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
         with storage_errors():
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 shutil.copyfile(self.folder.blob(kb_name, blob), temporary)
+                fault_point("content.before_rename")
                 temporary.replace(target)
+                fault_point("content.after_rename")
             finally:
                 temporary.unlink(missing_ok=True)
 
     def unpublish(self, kb_name: str, file_name: str) -> None:
         """Remove a file from ``content/``, with the folders that it leaves empty."""
         target = self.folder.content(kb_name, file_name)
+        fault_point("content.before_unlink")
         target.unlink(missing_ok=True)
         top = self.folder.knowledge_base(kb_name) / "content"
         for parent in target.parents:
@@ -116,23 +134,31 @@ class BlobStore:
             if path.is_file() and path.name not in used and path.stat().st_mtime < limit
         ]
         for path in old:
-            path.unlink(missing_ok=True)
+            fault_point("blob.before_unlink")
+            with self._collecting:
+                if path.is_file() and path.stat().st_mtime < limit:
+                    path.unlink()
         return len(old)
 
     def discard(self, kb_name: str, kb_id: int) -> None:
         """Move the folder of a knowledge base out of the way, for good or until ``recover``."""
         folder = self.folder.knowledge_base(kb_name)
         if folder.is_dir():
+            fault_point("trash.before_rename")
             folder.rename(self.folder.trash(kb_id))
+            fault_point("trash.after_rename")
 
     def restore(self, kb_name: str, kb_id: int) -> None:
         """Take back ``discard``, if it was done: the deletion was not committed."""
         if self.folder.trash(kb_id).is_dir():
+            fault_point("trash.before_restore")
             self.folder.trash(kb_id).rename(self.folder.knowledge_base(kb_name))
 
     def empty_trash(self, kb_id: int) -> None:
         """Delete the discarded folder of a knowledge base."""
+        fault_point("trash.before_removal")
         shutil.rmtree(self.folder.trash(kb_id), ignore_errors=True)
+        fault_point("trash.after_removal")
 
     def recover(self, names: Mapping[int, str]) -> None:
         """Finish or take back deletions that a crash interrupted, given the names by id.
@@ -168,6 +194,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def has_hash(path: Path, sha256: str) -> bool:
+    """Return whether a file is there and has this hash."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
 
 @contextmanager

@@ -6,19 +6,19 @@ so each process reads what any process wrote. Knows no file formats and no score
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-import numpy as np
 from fasteners import ReaderWriterLock
 from sqlalchemy.orm import Session
 
-from embeddings import Embedder
-from server.db.files import files_since, passages_of_files, removed_since
+from embeddings import Embedder, Vectors
+from server.db.database import Database
+from server.db.files import count_chunks
 from server.db.models import KnowledgeBaseRow
-from server.db.vectors import DamagedVectors, FileVectors, read_vectors
-from server.errors import IndexFailed, UnknownKnowledgeBase
-from server.knowledge_base.analysis import analyze, index_text, language_of
+from server.db.vectors import repair_vectors
+from server.errors import IndexFailed, UnknownKnowledgeBase, ZhiwenError
 from server.knowledge_base.indexes import (
     DENSE_INDEXES,
     LEXICAL_INDEXES,
@@ -27,151 +27,233 @@ from server.knowledge_base.indexes import (
     LexicalIndex,
 )
 from server.knowledge_base.paths import DataFolder
+from server.knowledge_base.portions import (
+    Embed,
+    OutOfStep,
+    Repair,
+    read_portions,
+    read_rows,
+    read_terms,
+)
 
 logger = logging.getLogger(__name__)
 
-FILES_AT_ONCE = 200  # whose chunks are applied in one step while an index catches up
+PATIENCE_S = 60  # how long a request waits while another one brings the same indexes up to date
 
 
+@dataclass(frozen=True, slots=True)
 class KbIndexes:
-    """The lexical and the dense index of one knowledge base; the dense one only with a model."""
+    """The indexes of one knowledge base as one request sees them; dense only with a model."""
 
-    def __init__(self, folder: DataFolder, kb_id: int, embedder: Embedder | None) -> None:
+    lexical: LexicalIndex
+    dense: DenseIndex | None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A dense index and the generation of the embedding model that made its vectors."""
+
+    name: str
+    index: DenseIndex
+
+
+def embed_here(embedder: Embedder, texts: list[str]) -> Vectors:
+    """Embed in this thread."""
+    return embedder.embed_documents(texts)
+
+
+class IndexKeeper:
+    """Keeps the indexes of one knowledge base; safe to use from several threads.
+
+    A failure is an error of the request that met it, and the next one tries again. Nothing here
+    waits for another knowledge base.
+    """
+
+    def __init__(self, folder: DataFolder, kb_id: int, embed: Embed) -> None:
+        self.folder = folder
         self.kb_id = kb_id
-        self.embedder = embedder
+        self.embed = embed
         self.lexical: LexicalIndex = LEXICAL_INDEXES.get("tantivy")(folder.index(kb_id, "lexical"))
-        self.dense: DenseIndex | None = None
-        if embedder:
-            make = DENSE_INDEXES.get("faiss")
-            self.dense = make(folder.index(kb_id, "dense"), embedder.dimension)
+        self._dense: Generation | None = None
         self._writing = threading.Lock()
         self._use = ReaderWriterLock()
         self._is_gone = False
-        self._applied = -1  # highest revision that both indexes have, as far as is known here
+        self._applied = -1  # revision of the lexical index once it is known to be whole
+        self._repairs: list[Repair] = []
 
     @contextmanager
-    def use(self, session: Session, kb: KnowledgeBaseRow) -> Iterator[None]:
+    def use(
+        self, session: Session, kb: KnowledgeBaseRow, embedder: Embedder | None
+    ) -> Iterator[KbIndexes]:
         """Bring the indexes up to date and keep them from being dropped meanwhile.
 
         Raises:
             UnknownKnowledgeBase: the knowledge base was deleted, though the session still sees it.
+            IndexFailed: an index cannot be read, or not be rebuilt.
         """
         with self._use.read_lock():
             if self._is_gone:
                 raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name)
-            self.catch_up(session, kb)
+            indexes = self._catch_up(session, kb, embedder)
             try:
-                yield
+                yield indexes
             except DamagedIndex as error:
-                self._applied = -1  # the next request looks closer, and rebuilds it
+                self._distrust()
                 raise IndexFailed(name=kb.name, reason=str(error)) from error
 
-    def catch_up(self, session: Session, kb: KnowledgeBaseRow) -> None:
-        """Apply what SQL has and the indexes lack; the session must see ``kb.revision``.
+    def take_repairs(self) -> list[Repair]:
+        """Return the repairs that nobody has taken yet."""
+        taken: list[Repair] = []
+        while self._repairs:
+            taken.append(self._repairs.pop())
+        return taken
 
-        A damaged index is rebuilt.
-
-        Raises:
-            IndexFailed: it cannot be rebuilt either.
-        """
-        if kb.revision <= self._applied:
-            return  # a session may be older than what another thread has applied since
-        with self._writing:
-            if kb.revision <= self._applied:
-                return
-            try:
-                self._catch_up_lexical(session, kb)
-            except DamagedIndex as error:
-                logger.warning("The index of %r is damaged (%s); rebuilding.", kb.name, error)
-                self._rebuild_lexical(session, kb)
-            if self.dense is not None:
-                self._catch_up_dense(session, kb, self.dense)
-            self._applied = kb.revision
-
-    def _rebuild_lexical(self, session: Session, kb: KnowledgeBaseRow) -> None:
+    def _catch_up(
+        self, session: Session, kb: KnowledgeBaseRow, embedder: Embedder | None
+    ) -> KbIndexes:
+        """Apply what SQL has and the indexes lack; the session must see ``kb.revision``."""
+        dense = self._dense
+        # A session may be older than what another thread has applied since.
+        if kb.revision <= self._applied and is_current(dense, kb, embedder):
+            return KbIndexes(self.lexical, dense.index if dense and embedder else None)
+        if not self._writing.acquire(timeout=PATIENCE_S):
+            raise IndexFailed(name=kb.name, reason="it is being built.")
         try:
-            self.lexical.drop()
-            self._catch_up_lexical(session, kb)
-        except DamagedIndex as error:
-            raise IndexFailed(name=kb.name, reason=str(error)) from error
+            if kb.revision > self._applied:
+                self._catch_up_lexical(session, kb)
+            newest = self._catch_up_dense(session, kb, embedder) if embedder else None
+            return KbIndexes(self.lexical, newest)
+        finally:
+            self._writing.release()
 
     def _catch_up_lexical(self, session: Session, kb: KnowledgeBaseRow) -> None:
-        known = self.lexical.revision()
-        if known > kb.revision:  # nothing was applied yet: the database is an older one
-            self.lexical.drop()
-            known = 0
-        for revision, files, removed in steps(session, kb, known):
-            terms = [
-                (passage.chunk_id, analyze(index_text(passage)))
-                for passage in passages_of_files(session, files)
-            ]
-            self.lexical.apply(revision, add=terms, remove=removed)
+        """Apply to the lexical index what it lacks; a damaged one is rebuilt.
 
-    def _catch_up_dense(self, session: Session, kb: KnowledgeBaseRow, dense: DenseIndex) -> None:
-        for revision, files, removed in steps(session, kb, dense.revision()):
-            parts = [part for file_id in files if (part := self._vectors(session, file_id))]
-            ids = np.concatenate([np.empty(0, np.int64), *(part.chunk_ids for part in parts)])
-            empty = np.empty((0, parts[0].values.shape[1] if parts else 0), np.float32)
-            vectors = np.concatenate([empty, *(part.values for part in parts)])
-            dense.apply(revision, add_ids=ids.tolist(), vectors=vectors, remove=removed)
-
-    def _vectors(self, session: Session, file_id: int) -> FileVectors | None:
-        """Return the vectors of a file; damaged ones are made again from its chunks."""
-        assert self.embedder is not None  # noqa: S101  # there is a dense index only with a model
+        Raises:
+            IndexFailed: it cannot be written.
+        """
         try:
-            return read_vectors(session, file_id, self.embedder.generation)
-        except DamagedVectors as error:
-            logger.warning("%s; embedding it again.", error)
-            passages = [
-                passage
-                for passage in passages_of_files(session, [file_id])
-                if language_of(passage.chunk.text) in self.embedder.languages
-            ]
-            values = self.embedder.embed_documents(list(map(index_text, passages)))
-            return FileVectors(np.array([item.chunk_id for item in passages], np.int64), values)
+            self._apply_terms(session, kb)
+        except (DamagedIndex, OutOfStep) as error:
+            logger.warning("The index of %r cannot go on: %s", kb.name, error)
+            try:
+                self._drop_if_damaged(kb, error)
+                self._apply_terms(session, kb)
+            except (DamagedIndex, OutOfStep) as second:
+                raise IndexFailed(name=kb.name, reason=str(second)) from second
+        self._applied = kb.revision
+
+    def _drop_if_damaged(self, kb: KnowledgeBaseRow, error: Exception) -> None:
+        """Drop the lexical index unless it is whole and could only not be written."""
+        self.lexical.close()
+        if isinstance(error, DamagedIndex):
+            try:
+                self.lexical.revision()  # opens it again and checks all of it
+            except DamagedIndex:
+                pass
+            else:
+                return
+        logger.warning("The index of %r is damaged or out of step; rebuilding.", kb.name)
+        self._applied = -1
+        self.lexical.drop()
+
+    def _apply_terms(self, session: Session, kb: KnowledgeBaseRow) -> None:
+        known = self.lexical.revision()
+        if self._applied < 0 and known > kb.revision:
+            raise OutOfStep(f"it is at {known}, the database only at {kb.revision}")
+        if known == 0 and self.lexical.count():
+            self.lexical.drop()  # a build was interrupted, and chunks may have gone since
+        for portion in read_portions(session, kb, known):
+            terms = read_terms(session, portion.files)
+            self.lexical.apply(portion.revision, add=terms, remove=portion.removed)
+        if self._applied < 0:
+            held, stored = self.lexical.count(), count_chunks(session, kb.id)
+            if held != stored:
+                raise OutOfStep(f"it has {held} chunks, the database {stored}")
+
+    def _catch_up_dense(
+        self, session: Session, kb: KnowledgeBaseRow, embedder: Embedder
+    ) -> DenseIndex:
+        """Return the dense index of the embedder's generation, up to date.
+
+        One of a new generation is built beside the old one and takes its place. The old one lives
+        until the last search that began with it ends.
+        """
+        dense = self._dense
+        if dense is None or dense.name != embedder.generation:
+            dense = self._make_dense(embedder)
+        try:
+            self._apply_rows(session, kb, dense.index, embedder)
+        except OutOfStep as error:
+            logger.warning("The vectors of %r cannot go on (%s); reading all.", kb.name, error)
+            dense = self._make_dense(embedder)
+            self._apply_rows(session, kb, dense.index, embedder)
+        if kb.revision >= self._applied:  # else an old session, whose model is of the past
+            self._dense = dense
+        return dense.index
+
+    def _make_dense(self, embedder: Embedder) -> Generation:
+        folder = self.folder.index(self.kb_id, "dense")
+        make = DENSE_INDEXES.get("faiss")
+        return Generation(embedder.generation, make(folder, embedder.dimension))
+
+    def _apply_rows(
+        self, session: Session, kb: KnowledgeBaseRow, dense: DenseIndex, embedder: Embedder
+    ) -> None:
+        if dense.revision() >= kb.revision:
+            return
+        for portion in read_portions(session, kb, dense.revision()):
+            ids, vectors, repairs = read_rows(session, portion.files, embedder, self.embed)
+            dense.apply(portion.revision, add_ids=ids, vectors=vectors, remove=portion.removed)
+            self._repairs += repairs
+
+    def _distrust(self) -> None:
+        """Make the next request open and check the lexical index anew."""
+        with self._writing:
+            self._applied = -1
+            self.lexical.close()
 
     def close(self) -> None:
         """Give back memory and files."""
-        self._applied = -1
-        self.lexical.close()
-        if self.dense is not None:
-            self.dense.close()
+        with self._writing:
+            self._applied = -1
+            self._dense = None
+            self.lexical.close()
 
     def drop(self) -> None:
         """Delete both indexes for good, once nobody uses them any more."""
         with self._use.write_lock():
             self._is_gone = True
+            self._dense = None
             self.lexical.drop()
-            if self.dense is not None:
-                self.dense.drop()
 
 
-def steps(
-    session: Session, kb: KnowledgeBaseRow, known: int
-) -> Iterator[tuple[int, Sequence[int], Sequence[int]]]:
-    """Yield the revision to note, files to add and chunk ids to remove, in bounded portions.
-
-    Only the last step notes the new revision: a process that dies in between starts over, and
-    adding a chunk twice changes nothing.
-    """
-    if known == kb.revision:
-        return
-    files = files_since(session, kb.id, known)
-    # What was removed is of no concern to an index that never had it.
-    removed = removed_since(session, kb.id, known).tolist() if known else []
-    for start in range(0, max(len(files), 1), FILES_AT_ONCE):
-        is_last = start + FILES_AT_ONCE >= len(files)
-        some = files[start : start + FILES_AT_ONCE]
-        yield kb.revision if is_last else known, some, removed if start == 0 else []
+def is_current(dense: Generation | None, kb: KnowledgeBaseRow, embedder: Embedder | None) -> bool:
+    """Return whether a request with this embedder can use a dense index as it is."""
+    if embedder is None:
+        return True
+    return (
+        dense is not None
+        and dense.name == embedder.generation
+        and dense.index.revision() >= kb.revision
+    )
 
 
 class IndexPool:
     """The open indexes by knowledge base; made on first use, dropped with the knowledge base."""
 
-    def __init__(self, folder: DataFolder) -> None:
+    def __init__(
+        self, folder: DataFolder, database: Database | None = None, *, embed: Embed = embed_here
+    ) -> None:
+        """Take the data folder; with a database, repaired vectors are written back to it.
+
+        ``embed`` makes vectors again that are damaged in the database.
+        """
         self.folder = folder
+        self.database = database
+        self.embed = embed
         self._lock = threading.Lock()
-        self._open: dict[int, KbIndexes] = {}
+        self._open: dict[int, IndexKeeper] = {}
 
     @contextmanager
     def use(
@@ -179,30 +261,47 @@ class IndexPool:
     ) -> Iterator[KbIndexes]:
         """Yield the indexes of a knowledge base, up to date with what the session sees.
 
+        The dense one is of the generation of the embedder, None without one.
+
         Raises:
             UnknownKnowledgeBase: the knowledge base was deleted, though the session still sees it.
+            IndexFailed: an index cannot be read, or not be rebuilt; the next request tries again.
         """
-        with self._lock:
-            indexes = self._open.get(kb.id)
-            if indexes is None:
-                indexes = self._open[kb.id] = KbIndexes(self.folder, kb.id, embedder)
-        with indexes.use(session, kb):
+        keeper = self._keeper(kb.id)
+        with keeper.use(session, kb, embedder) as indexes:
+            self._write_back(keeper)
             yield indexes
+
+    def _keeper(self, kb_id: int) -> IndexKeeper:
+        with self._lock:
+            keeper = self._open.get(kb_id)
+            if keeper is None:
+                keeper = self._open[kb_id] = IndexKeeper(self.folder, kb_id, self.embed)
+            return keeper
+
+    def _write_back(self, keeper: IndexKeeper) -> None:
+        """Store repaired vectors; if that fails, they are made again after the next start."""
+        if self.database is None:
+            return
+        for repair in keeper.take_repairs():
+            try:
+                with self.database.write("vectors.repair") as session:
+                    repair_vectors(session, repair.damaged, repair.vectors)
+            except ZhiwenError as error:
+                file_id = repair.damaged.file_id
+                logger.warning("Repaired vectors of file %d were not stored: %s", file_id, error)
 
     def drop(self, kb_id: int) -> None:
         """Delete the indexes of a knowledge base that is gone.
 
         Their place stays taken: a search that began before must not build them again.
         """
-        with self._lock:
-            indexes = self._open.get(kb_id)
-            if indexes is None:
-                indexes = self._open[kb_id] = KbIndexes(self.folder, kb_id, None)
-        indexes.drop()
+        self._keeper(kb_id).drop()
 
     def close(self) -> None:
         """Close all indexes."""
         with self._lock:
-            for indexes in self._open.values():
-                indexes.close()
+            keepers = list(self._open.values())
             self._open.clear()
+        for keeper in keepers:
+            keeper.close()

@@ -1,125 +1,335 @@
-"""From the bytes of a file to its rows. Knows no routes and no indexes.
+"""What jobs do with files: add, read again, embed with another model. Knows no routes.
 
-Each step leaves a state that is wholly old or wholly new: bytes are on disk before any row names
-them, and all rows of a file change in one transaction.
+Each file changes in one transaction, together with the outcome that its job stores: state is wholly
+old or wholly new. Reading and embedding come before it, in processes that may die.
 """
 
 import logging
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import BinaryIO
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
+from sqlalchemy.orm import Session
 
-from embeddings import Embedder, Vectors
+from configs.settings import KnowledgeBaseSettings
 from server.datatypes import Chunk, Document, Passage
 from server.db.database import Database
-from server.db.files import NewFile, look_up_file, put_file
-from server.db.knowledge_bases import find_kb, next_revision
+from server.db.files import NewFile, look_up_file, passages_of_files, put_file, same_content
+from server.db.jobs import NewJobFile, add_job_files, close_job, count_open, settle_file
+from server.db.knowledge_bases import (
+    change_model,
+    files_without_vectors,
+    load_kb,
+    next_revision,
+)
 from server.db.models import FileRow, KnowledgeBaseRow
-from server.db.vectors import StoredVectors
-from server.errors import DuplicateFile, InvalidRequest, UnknownKnowledgeBase
+from server.db.vectors import StoredVectors, pack_vectors
+from server.errors import DuplicateFile, InvalidRequest, LostFile
 from server.knowledge_base.analysis import index_text, language_of
-from server.knowledge_base.blobs import BlobStore, StagedBlob
-from server.knowledge_base.loaders import find_loader, load_document
-from server.knowledge_base.names import check_file_name
+from server.knowledge_base.document_embedder import DocumentEmbedder
+from server.knowledge_base.embedders import EmbedderPool
+from server.knowledge_base.jobs import Progress, Task, Work
+from server.knowledge_base.parsing import ParserPool
+from server.knowledge_base.paths import DataFolder
 from server.knowledge_base.splitters import SPLITTERS
 
 logger = logging.getLogger(__name__)
 
-PORTION = 256  # texts that are embedded before the progress is told
-TELL_EVERY_S = 10
-
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """How a file is added; what is None comes from the knowledge base."""
+    """How files are added; what is None comes from the knowledge base."""
 
     override: bool = False
     chunk_size: int | None = None
     chunk_overlap: int | None = None
 
+    def as_values(self) -> dict[str, Any]:
+        """Return the options as JSON values."""
+        return asdict(self)
+
+
+class Superseded(Exception):
+    """A file of that name was uploaded later and is there already."""
+
+
+class Outdated(Exception):
+    """What the work began with has changed meanwhile; begin again."""
+
 
 class Ingest:
-    """Adds files to knowledge bases; safe to call from several threads at once."""
+    """The work of the jobs; safe to call from several threads at once."""
 
-    def __init__(self, database: Database, blobs: BlobStore, *, max_extracted_chars: int) -> None:
-        self.database = database
-        self.blobs = blobs
-        self.max_extracted_chars = max_extracted_chars
-
-    def add(
+    def __init__(
         self,
-        kb: KnowledgeBaseRow,
-        file_name: str,
-        source: BinaryIO,
+        database: Database,
+        folder: DataFolder,
+        parsers: ParserPool,
+        embedders: EmbedderPool,
+        documents: DocumentEmbedder,
         *,
-        embedder: Embedder | None,
-        options: IngestOptions,
-    ) -> FileRow:
-        """Add a file, or replace the one of the same name; return its row once it is durable.
+        settings: KnowledgeBaseSettings,
+        on_stored: Callable[[int, str, bool], None],
+    ) -> None:
+        """Take what it works with.
+
+        ``on_stored`` gets the id of the knowledge base, the name of a file that changed there and
+        whether more files of the job are to follow.
+        """
+        self.database = database
+        self.folder = folder
+        self.parsers = parsers
+        self.embedders = embedders
+        self.documents = documents
+        self.settings = settings
+        self.on_stored = on_stored
+
+    def work(self) -> dict[str, Work]:
+        """Return the functions by kind of job."""
+        return {
+            "add": until_it_holds(self.add),
+            "reindex": until_it_holds(self.read_again),
+            "model": until_it_holds(self.embed_again),
+        }
+
+    def add(self, task: Task) -> None:
+        """Add an uploaded file, or replace the one of the same name.
 
         Raises:
-            InvalidName, UnsupportedFormat, DuplicateFile, TooLarge, EmptyDocument,
-            UnreadableDocument, EmbeddingFailed, UnknownKnowledgeBase: nothing changed.
+            ZhiwenError, Outdated: nothing changed.
         """
-        name = check_file_name(file_name)
-        find_loader(name)
-        self._refuse_duplicate(kb, name, options)
+        options = IngestOptions(**task.options)
+        kb, present = self._look_up(task)
+        sizes = choose_sizes(kb, options)
+        if present is not None:
+            if present.upload > task.id:
+                return self._skip(task, "superseded")
+            if (present.blob, present.chunk_size, present.chunk_overlap) == (task.blob, *sizes):
+                return self._skip(task, "unchanged")
+            if not options.override:
+                raise DuplicateFile(param="file_name", name=task.name)
+        new = self._read(task, kb, task.blob or "", sizes)
         try:
-            with self.blobs.stage(kb.name, name, source) as staged:
-                document = load_document(staged.path, name, max_chars=self.max_extracted_chars)
-                new = prepare(kb, name, staged, document, embedder=embedder, options=options)
-                staged.keep()
-                row = self._commit(kb, new, options)
-        except FileNotFoundError as error:  # the knowledge base was deleted, with its folder
-            raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name) from error
-        logger.info("Added %r to %r, chunks: %d.", name, kb.name, row.chunk_count)
-        return row
+            self._store_upload(task, kb, new, override=options.override)
+        except Superseded:
+            return self._skip(task, "superseded")
+        logger.info("Added %r to %r, chunks: %d.", new.name, kb.name, len(new.chunks))
+        return self.on_stored(kb.id, task.name, not task.is_last())
 
-    def _refuse_duplicate(self, kb: KnowledgeBaseRow, name: str, options: IngestOptions) -> None:
-        if options.override:
-            return
-        with self.database.read() as session:
-            if look_up_file(session, find_kb(session, kb.name), name):
-                raise DuplicateFile(param="file_name", name=name)
-
-    def _commit(self, kb: KnowledgeBaseRow, new: NewFile, options: IngestOptions) -> FileRow:
-        with self.database.write() as session:
+    def _store_upload(
+        self, task: Task, kb: KnowledgeBaseRow, new: NewFile, *, override: bool
+    ) -> None:
+        with self.database.write("file") as session:
             current = next_revision(session, kb)
-            if not options.override and look_up_file(session, current, new.name):
-                raise DuplicateFile(param="file_name", name=new.name)  # another upload was faster
-            return put_file(session, current, new)
+            if current.embedding_model != kb.embedding_model:
+                raise Outdated
+            present = look_up_file(session, current, new.name)
+            if present is not None and present.upload > task.id:
+                raise Superseded
+            if present is not None and not override:
+                raise DuplicateFile(param="file_name", name=new.name)  # another one was faster
+            note = {
+                "outcome": "added" if present is None else "replaced",
+                "same_content_as": same_content(session, current, new.blob, new.name),
+            }
+            put_file(session, current, new, keep_versions=self.settings.keep_versions)
+            settle_file(session, task.id, "done", note)
+            close_job(session, task.job_id)
+
+    def read_again(self, task: Task) -> None:
+        """Read a stored file anew, with the sizes of the job or of the knowledge base.
+
+        Raises:
+            ZhiwenError, Outdated: nothing changed.
+        """
+        kb, present = self._look_up(task)
+        if present is None:
+            return self._skip(task, "gone")
+        sizes = choose_sizes(kb, IngestOptions(**task.options))
+        new = self._read(task, kb, present.blob, sizes)
+        with self.database.write("reindexed_file") as session:
+            current = next_revision(session, kb)
+            if current.embedding_model != kb.embedding_model:
+                raise Outdated
+            check_unchanged(look_up_file(session, current, task.name), present)
+            put_file(session, current, new, keep_versions=self.settings.keep_versions)
+            settle_file(session, task.id, "done", {"outcome": "replaced"})
+            close_job(session, task.job_id)
+        return self.on_stored(kb.id, task.name, not task.is_last())
+
+    def embed_again(self, task: Task) -> None:
+        """Make the vectors of a file for the model of the job, beside those in use.
+
+        With the last file the knowledge base changes over to the model.
+
+        Raises:
+            ZhiwenError, Outdated: nothing changed.
+        """
+        model = str(task.options["embedding_model"])
+        kb, present = self._look_up(task)
+        vectors = None
+        if present is not None:
+            with self.database.read() as session:
+                passages = list(passages_of_files(session, [present.id]))
+            vectors = self._embed(task, model, passages)
+        with self.database.write("other_vectors") as session:
+            current = load_kb(session, kb.id)
+            check_unchanged(look_up_file(session, current, task.name), present)
+            if present is not None and vectors is not None:
+                session.merge(pack_vectors(present.id, vectors))
+            outcome = "gone" if present is None else "replaced"
+            settle_file(session, task.id, "done", {"outcome": outcome})
+            session.flush()
+            is_changed = self._change_model(session, task.job_id, current, model)
+        if is_changed:
+            self.on_stored(kb.id, task.name, False)
+
+    def _change_model(
+        self, session: Session, job_id: str, kb: KnowledgeBaseRow, model: str
+    ) -> bool:
+        """Change over to a model if all files have its vectors; else ask for those that lack them.
+
+        Files that are uploaded meanwhile have vectors of the old model only.
+        """
+        left = count_open(session, job_id)
+        if left["queued"]:
+            return False
+        embedder = self.embedders.get(model)
+        lacking = files_without_vectors(session, kb, embedder.generation) if embedder else []
+        if lacking and not left["failed"]:
+            add_job_files(session, job_id, [NewJobFile(name) for name in lacking])
+            return False
+        close_job(session, job_id)
+        if left["failed"]:
+            return False
+        change_model(session, kb, model)
+        return True
+
+    def _look_up(self, task: Task) -> tuple[KnowledgeBaseRow, FileRow | None]:
+        with self.database.read() as session:
+            kb = load_kb(session, task.kb_id)
+            return kb, look_up_file(session, kb, task.name)
+
+    def _skip(self, task: Task, outcome: str) -> None:
+        """Store that nothing is to be done; an unchanged file still counts as the newest upload."""
+        with self.database.write("skipped_file") as session:
+            settle_file(session, task.id, "skipped", {"outcome": outcome})
+            if outcome == "unchanged":
+                row = look_up_file(session, load_kb(session, task.kb_id), task.name)
+                if row is None or row.blob != task.blob:
+                    raise Outdated
+                row.upload = max(row.upload, task.id)
+            close_job(session, task.job_id)
+
+    def _read(self, task: Task, kb: KnowledgeBaseRow, blob: str, sizes: tuple[int, int]) -> NewFile:
+        """Return all that will be stored of a file: its text, chunks and vectors."""
+        task.tell(Progress("reading"))
+        path = self.folder.blob(kb.name, blob)
+        try:
+            size = path.stat().st_size
+            document = self.parsers.parse(path, task.name, is_cancelled=task.is_cancelled)
+        except FileNotFoundError as error:
+            self._look_up(task)  # the knowledge base may be gone, with its folder
+            raise LostFile(param="file_name", name=task.name) from error
+        chunks = split(document, sizes)
+        passages = [
+            Passage(
+                chunk_id=0,
+                knowledge_base=kb.name,
+                file_name=task.name,
+                title=document.title,
+                order=order,
+                chunk=chunk,
+            )
+            for order, chunk in enumerate(chunks)
+        ]
+        vectors = self._embed(task, kb.embedding_model, passages)
+        task.tell(Progress("storing", len(chunks), len(chunks)))
+        return NewFile(
+            name=task.name,
+            blob=blob,
+            size=size,
+            document=document,
+            chunks=chunks,
+            chunk_size=sizes[0],
+            chunk_overlap=sizes[1],
+            vectors=vectors,
+            upload=task.id,
+        )
+
+    def _embed(self, task: Task, model: str, passages: Sequence[Passage]) -> StoredVectors | None:
+        """Return vectors for the chunks in a language that the model knows; None without a model.
+
+        Vectors of other languages would carry no meaning, and cost most of the time of an upload.
+        """
+        embedder = self.embedders.get(model)
+        if embedder is None:
+            return None
+        known = [item for item in passages if language_of(item.chunk.text) in embedder.languages]
+
+        def tell(done: int) -> None:
+            task.tell(Progress("embedding", done, len(known)))
+
+        tell(0)
+        values = self.documents.embed(
+            model,
+            [index_text(item) for item in known],
+            on_progress=tell,
+            is_cancelled=task.is_cancelled,
+        )
+        orders = np.array([item.order for item in known], np.int32)
+        return StoredVectors(embedder.generation, orders, values)
 
 
-def prepare(
-    kb: KnowledgeBaseRow,
-    name: str,
-    staged: StagedBlob,
-    document: Document,
-    *,
-    embedder: Embedder | None,
-    options: IngestOptions,
-) -> NewFile:
-    """Return all that will be stored of a file: its chunks and their vectors."""
-    chunk_size = options.chunk_size or kb.chunk_size
-    overlap = choose_overlap(chunk_size, options.chunk_overlap, kb.chunk_overlap)
-    split = SPLITTERS.get("recursive")
-    chunks = tuple(
-        replace(chunk, page_breaks=find_page_breaks(document, chunk))
-        for chunk in split(document, chunk_chars=chunk_size, overlap_chars=overlap)
+def until_it_holds(work: Work) -> Work:
+    """Return the same work, begun again whenever what it began with has changed meanwhile."""
+
+    def repeat(task: Task) -> None:
+        while True:
+            try:
+                return work(task)
+            except Outdated:
+                logger.info("%r changed while it was worked on; beginning again.", task.name)
+
+    return repeat
+
+
+def check_unchanged(now: FileRow | None, then: FileRow | None) -> None:
+    """Do nothing if a file is as it was.
+
+    Raises:
+        Outdated: it was replaced, deleted or added.
+    """
+    if (now and (now.id, now.revision)) != (then and (then.id, then.revision)):
+        raise Outdated
+
+
+def split(document: Document, sizes: tuple[int, int]) -> tuple[Chunk, ...]:
+    """Return the chunks of a document, given their size and overlap in characters."""
+    parts = SPLITTERS.get("recursive")(document, chunk_chars=sizes[0], overlap_chars=sizes[1])
+    pages = find_page_breaks(document)
+    starts = [start for start, _ in pages]
+    return tuple(
+        replace(
+            chunk,
+            page_breaks=tuple(
+                pages[bisect_right(starts, chunk.start) : bisect_left(starts, chunk.end)]
+            ),
+        )
+        for chunk in parts
     )
-    return NewFile(
-        name=name,
-        blob=staged.sha256,
-        size=staged.size,
-        document=document,
-        chunks=chunks,
-        chunk_size=chunk_size,
-        chunk_overlap=overlap,
-        vectors=embed(kb.name, name, document.title, chunks, embedder),
-    )
+
+
+def choose_sizes(kb: KnowledgeBaseRow, options: IngestOptions) -> tuple[int, int]:
+    """Return the size of chunks and their overlap.
+
+    Raises:
+        InvalidRequest: the overlap asked for leaves no room for new text.
+    """
+    size = options.chunk_size or kb.chunk_size
+    return size, choose_overlap(size, options.chunk_overlap, kb.chunk_overlap)
 
 
 def choose_overlap(chunk_size: int, asked: int | None, usual: int) -> int:
@@ -139,54 +349,13 @@ def choose_overlap(chunk_size: int, asked: int | None, usual: int) -> int:
     return asked
 
 
-def find_page_breaks(document: Document, chunk: Chunk) -> tuple[tuple[int, int], ...]:
-    """Return (start, page) of every page that begins inside a chunk."""
+def find_page_breaks(document: Document) -> list[tuple[int, int]]:
+    """Return (start, page) of every page that begins in a document, after the first."""
     breaks: list[tuple[int, int]] = []
-    start, page = 0, chunk.page
+    start, page = 0, document.blocks[0].page if document.blocks else None
     for block in document.blocks:
-        if chunk.start < start < chunk.end and block.page is not None and block.page != page:
+        if block.page is not None and block.page != page:
             page = block.page
             breaks.append((start, page))
         start += len(block.text) + len(Document.SEPARATOR)
-    return tuple(breaks)
-
-
-def embed(
-    kb_name: str, name: str, title: str, chunks: tuple[Chunk, ...], embedder: Embedder | None
-) -> StoredVectors | None:
-    """Return vectors for the chunks in a language that the model knows, or None if there are none.
-
-    Vectors of other languages would carry no meaning, and cost most of the time of an upload.
-    """
-    if embedder is None:
-        return None
-    known = [
-        order for order, chunk in enumerate(chunks) if language_of(chunk.text) in embedder.languages
-    ]
-    if not known:
-        return None
-    texts = [
-        index_text(
-            Passage(
-                chunk_id=0,
-                knowledge_base=kb_name,
-                file_name=name,
-                title=title,
-                order=order,
-                chunk=chunks[order],
-            )
-        )
-        for order in known
-    ]
-    values = np.concatenate(list(embed_in_portions(name, texts, embedder)))
-    return StoredVectors(embedder.generation, np.array(known, np.int32), values)
-
-
-def embed_in_portions(name: str, texts: list[str], embedder: Embedder) -> Iterator[Vectors]:
-    """Yield the vectors of portions of the texts, and log how far it is if that takes long."""
-    started = time.monotonic()
-    for start in range(0, len(texts), PORTION):
-        yield embedder.embed_documents(texts[start : start + PORTION])
-        if time.monotonic() - started > TELL_EVERY_S:
-            started = time.monotonic()
-            logger.info("Embedding %r: %d of %d chunks.", name, start + PORTION, len(texts))
+    return breaks

@@ -1,19 +1,25 @@
 """The samples knowledge base, created at the first start. Knows no questions."""
 
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import wait
+from contextlib import ExitStack
 from pathlib import Path
 
 from server.db.facts import read_fact, write_fact
-from server.errors import UnknownKnowledgeBase, ZhiwenError
+from server.errors import UnknownKnowledgeBase
+from server.errors.records import read_error
 from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.service import KnowledgeBases
+from server.knowledge_base.submission import Upload
 
 logger = logging.getLogger(__name__)
 
 NAME = "samples"
 INFO = "Sample documents of a made-up company, in Chinese and English · 虚构公司的中英文示例文档"
 FACT = "samples_created"
+LOOK_EVERY_S = 0.5
 
 
 def create_samples(
@@ -30,16 +36,10 @@ def create_samples(
     with knowledge_bases.database.read() as session:
         if read_fact(session, FACT):
             return
-    files = sorted(path for path in (folder / "documents").glob("*") if path.is_file())
     known = existing_files(knowledge_bases)
-    failed = 0
-    for number, path in enumerate(files, 1):
-        report(
-            f"adding sample {number} of {len(files)}: {path.name}",
-            f"添加示例文档 {number}/{len(files)}：{path.name}",
-        )
-        if path.name not in known:
-            failed += not add_sample(knowledge_bases, path)
+    documents = (folder / "documents").glob("*")
+    paths = sorted(path for path in documents if path.is_file() and path.name not in known)
+    failed = add_samples(knowledge_bases, paths, report) if paths else 0
     calibrate(NAME)  # now, so that the first question is judged by it
     if failed:
         logger.error("%d samples were not added; the next start tries again.", failed)
@@ -48,15 +48,29 @@ def create_samples(
         write_fact(session, FACT, "yes")
 
 
-def add_sample(knowledge_bases: KnowledgeBases, path: Path) -> bool:
-    """Add one document and return whether that worked: a bad one must not stop the service."""
-    try:
-        with path.open("rb") as source:
-            knowledge_bases.add_file(NAME, path.name, source, options=IngestOptions())
-    except ZhiwenError as error:
-        logger.error("The sample %r was not added: %s", path.name, error)
-        return False
-    return True
+def add_samples(
+    knowledge_bases: KnowledgeBases, paths: Sequence[Path], report: Callable[[str, str], None]
+) -> int:
+    """Add documents and return how many failed: a bad one must not stop the service."""
+    with ExitStack() as stack:
+        uploads = [Upload(path.name, stack.enter_context(path.open("rb"))) for path in paths]
+        submitted = knowledge_bases.submissions.submit(NAME, uploads, options=IngestOptions())
+    while not submitted.ended.done():
+        states = Counter(file.status for file in knowledge_bases.outcomes(submitted.job.id))
+        done = len(paths) - states["queued"]
+        report(
+            f"adding the samples, {done} of {len(paths)} done",
+            f"添加示例文档，已完成 {done}/{len(paths)}",
+        )
+        wait([submitted.ended], LOOK_EVERY_S)
+    submitted.ended.result()
+    failed = [
+        file for file in knowledge_bases.outcomes(submitted.job.id) if file.status == "failed"
+    ]
+    for file in failed:
+        error = read_error(file.note or {})
+        logger.error("The sample %r was not added: %s", file.name, error)
+    return len(failed)
 
 
 def existing_files(knowledge_bases: KnowledgeBases) -> set[str]:

@@ -1,35 +1,58 @@
 """What can be done with knowledge bases and their files. Knows no routes and no answers."""
 
 import logging
-import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from configs.settings import KnowledgeBaseSettings
 from server.datatypes import Passage
 from server.db.database import Database
 from server.db.files import (
     find_file,
+    find_files,
+    find_version,
     list_files,
-    look_up_file,
+    list_versions,
     passages_of_file,
     remove_file,
     text_of_file,
+    used_blobs,
 )
-from server.db.knowledge_bases import add_kb, find_kb, list_kbs, next_revision, remove_kb
-from server.db.models import FileRow, KnowledgeBaseRow
-from server.errors import InvalidName, LostFile, ZhiwenError
+from server.db.jobs import cancel_job, jobs_of_kb, list_job_files
+from server.db.knowledge_bases import (
+    add_kb,
+    find_kb,
+    hide_kb,
+    list_kbs,
+    next_revision,
+)
+from server.db.models import FileRow, FileVersionRow, JobFileRow, KnowledgeBaseRow
+from server.errors import (
+    InvalidName,
+    LostFile,
+    UnknownKnowledgeBase,
+    ZhiwenError,
+)
+from server.errors.records import read_error, write_error
 from server.knowledge_base.blobs import BlobStore
+from server.knowledge_base.content_view import ContentView
 from server.knowledge_base.derived import IndexPool
+from server.knowledge_base.document_embedder import DocumentEmbedder
 from server.knowledge_base.embedders import EmbedderPool
 from server.knowledge_base.ingest import Ingest, IngestOptions, choose_overlap
+from server.knowledge_base.jobs import JobRunner, Task
 from server.knowledge_base.names import check_file_name, check_kb_name
+from server.knowledge_base.parsing import ParseLimits, ParserPool
+from server.knowledge_base.submission import AllRefused, Submissions, Upload
+from server.knowledge_base.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
+
+REFRESH_EVERY_S = 1.0  # how often a job with many files brings the indexes up to date
 
 
 class KnowledgeBases:
@@ -52,8 +75,27 @@ class KnowledgeBases:
         self.embedders = embedders
         self.settings = settings
         self.on_change = on_change
-        self._showing = threading.Lock()  # so that content/ ends with what was committed last
-        self.ingest = Ingest(database, blobs, max_extracted_chars=settings.max_extracted_mb << 20)
+        self.view = ContentView(database, blobs)
+        self.upkeep = Upkeep(database, blobs, embedders)
+        self.parsers = ParserPool(limits_of(settings), count=settings.files_at_once)
+        self.documents = DocumentEmbedder(embedders)
+        ingest = Ingest(
+            database,
+            blobs.folder,
+            self.parsers,
+            embedders,
+            self.documents,
+            settings=settings,
+            on_stored=self._after_storing,
+        )
+        self.jobs = JobRunner(
+            database,
+            ingest.work(),
+            threads=settings.files_at_once,
+            on_failed=self._after_failure,
+        )
+        self.submissions = Submissions(database, blobs, embedders, self.jobs)
+        self._refreshed: dict[int, float] = {}  # when, of the monotonic clock
 
     def create(
         self,
@@ -86,7 +128,7 @@ class KnowledgeBases:
                 reason_en="the data folder has a file of that name.",
                 reason_zh="数据目录中已有同名文件。",
             )
-        with self.database.write() as session:
+        with self.database.write("new_kb") as session:
             add_kb(session, row)
         logger.info("Created the knowledge base %r.", row.name)
         return row
@@ -108,21 +150,26 @@ class KnowledgeBases:
             return kb, count or 0
 
     def delete(self, name: str) -> None:
-        """Delete a knowledge base with its files, rows and indexes.
+        """Delete a knowledge base; its rows and bytes are removed in the background.
 
         Raises:
             UnknownKnowledgeBase: there is none.
         """
         kb, _ = self.get(name)
+        gone = write_error(UnknownKnowledgeBase(param="knowledge_base", name=kb.name))
         try:
-            with self._showing, self.database.write() as session:
-                remove_kb(session, next_revision(session, kb))
+            with self.view.lock, self.database.write("hide_kb") as session:
+                current = next_revision(session, kb)
+                for job_id in jobs_of_kb(session, kb.id):
+                    cancel_job(session, job_id, gone)
+                hide_kb(session, current)
                 self.blobs.discard(kb.name, kb.id)  # while nobody can take the name
         except ZhiwenError:
             self.blobs.restore(kb.name, kb.id)
             raise
+        self.jobs.forget_kb(kb.id)
         self.indexes.drop(kb.id)
-        self.blobs.empty_trash(kb.id)
+        self.upkeep.want()
         logger.info("Deleted the knowledge base %r.", name)
 
     def list_files(self, name: str) -> Sequence[FileRow]:
@@ -130,70 +177,106 @@ class KnowledgeBases:
         with self.database.read() as session:
             return list_files(session, find_kb(session, name))
 
+    def find_files(self, name: str, file_names: Sequence[str]) -> dict[str, FileRow]:
+        """Return those of the files that are there, by name."""
+        with self.database.read() as session:
+            return find_files(session, find_kb(session, name), file_names)
+
     def add_file(
         self, name: str, file_name: str, source: BinaryIO, *, options: IngestOptions
     ) -> FileRow:
-        """Add or replace a file; when this returns, it is durable and every search finds it.
+        """Add or replace a file and wait for it: every search finds it then.
 
         Raises:
-            ZhiwenError: what ``Ingest.add`` lists; nothing changed.
+            ZhiwenError: nothing changed.
         """
-        kb, _ = self.get(name)
-        embedder = self.embedders.get(kb.embedding_model)
-        row = self.ingest.add(kb, file_name, source, embedder=embedder, options=options)
-        self._show(kb, row.name)
-        self._refresh_indexes(kb)
-        self.on_change(kb.name)
-        return row
+        try:
+            submitted = self.submissions.submit(name, [Upload(file_name, source)], options=options)
+        except AllRefused as refused:
+            raise refused.first from refused
+        submitted.ended.result()
+        (file,) = self.outcomes(submitted.job.id)
+        if file.status in ("failed", "cancelled"):
+            raise read_error(file.note or {})
+        with self.database.read() as session:
+            return find_file(session, find_kb(session, name), file.name)
+
+    def outcomes(self, job_id: str) -> Sequence[JobFileRow]:
+        """Return the files of a job in the order in which they came."""
+        with self.database.read() as session:
+            return list_job_files(session, job_id)
+
+    def list_versions(self, name: str, file_name: str) -> tuple[FileRow, Sequence[FileVersionRow]]:
+        """Return a file with its earlier versions, newest first.
+
+        Raises:
+            UnknownKnowledgeBase, UnknownFile: there is none.
+        """
+        with self.database.read() as session:
+            row = find_file(session, find_kb(session, name), check_file_name(file_name))
+            return row, list_versions(session, row)
 
     def delete_file(self, name: str, file_name: str) -> None:
-        """Delete a file with its chunks and vectors.
+        """Delete a file with its chunks, vectors and earlier versions.
 
         Raises:
             UnknownKnowledgeBase, UnknownFile: nothing changed.
         """
         checked = check_file_name(file_name)
-        with self.database.write() as session:
+        with self.database.write("delete_file") as session:
             kb = next_revision(session, find_kb(session, name))
             remove_file(session, kb, checked)
-        self._show(kb, checked)
+        self.view.show(kb.id, checked)
         self.on_change(kb.name)
         logger.info("Deleted %r from %r.", checked, kb.name)
 
-    def _show(self, kb: KnowledgeBaseRow, file_name: str) -> None:
-        """Make ``content/`` show what SQL has; a failure costs the view, never the file."""
-        try:
-            with self._showing, self.database.read() as session:
-                current = session.get(KnowledgeBaseRow, kb.id)
-                row = look_up_file(session, current, file_name) if current else None
-                if row:
-                    self.blobs.publish(kb.name, file_name, row.blob)
-                elif current:
-                    self.blobs.unpublish(kb.name, file_name)
-        except (OSError, ZhiwenError) as error:
-            logger.warning("%r of %r cannot be shown in content/: %s", file_name, kb.name, error)
-
-    def _refresh_indexes(self, kb: KnowledgeBaseRow) -> None:
-        """Spare the next search the work; if it fails here, that search does it."""
+    def _after_storing(self, kb_id: int, file_name: str, has_more: bool) -> None:
+        """Show a stored file, and spare the next search work; if that fails, the search does it."""
+        self.view.show(kb_id, file_name)
+        at = time.monotonic()
+        if has_more and at - self._refreshed.get(kb_id, 0) < REFRESH_EVERY_S:
+            return
+        self._refreshed[kb_id] = at
         try:
             with self.database.read() as session:
-                current = find_kb(session, kb.name)
-                embedder = self.embedders.get(current.embedding_model)
-                with self.indexes.use(session, current, embedder):
+                kb = session.get(KnowledgeBaseRow, kb_id)
+                if kb is None or kb.is_deleted:
+                    return
+                embedder = self.embedders.get(kb.embedding_model)
+                with self.indexes.use(session, kb, embedder):
                     pass  # to use an index is to bring it up to date
+            self.on_change(kb.name)
         except ZhiwenError as error:
-            logger.warning("The index of %r is not up to date yet: %s", kb.name, error)
+            logger.warning("The index of a knowledge base is not up to date yet: %s", error)
 
-    def find_blob(self, name: str, file_name: str) -> tuple[FileRow, Path]:
-        """Return a file and where its bytes are.
+    def _after_failure(self, task: Task) -> None:
+        """Remove the bytes of a file that could not be added."""
+        blob = task.blob
+        if blob is None:
+            return
+        with self.database.read() as session:
+            kb = session.get(KnowledgeBaseRow, task.kb_id)
+        if kb is not None and not kb.is_deleted:
+            self.blobs.remove_unused(kb.name, blob, lambda: self._is_used(kb, blob))
+
+    def _is_used(self, kb: KnowledgeBaseRow, blob: str) -> bool:
+        with self.database.read() as session:
+            return blob in used_blobs(session, kb, blob)
+
+    def find_blob(
+        self, name: str, file_name: str, version: int | None = None
+    ) -> tuple[FileRow, Path]:
+        """Return a file and where its bytes, or those of an earlier version, are.
 
         Raises:
-            UnknownKnowledgeBase, UnknownFile: there is none.
+            UnknownKnowledgeBase, UnknownFile, UnknownVersion: there is none.
             LostFile: its bytes are gone from the disk.
         """
         with self.database.read() as session:
             row = find_file(session, find_kb(session, name), check_file_name(file_name))
-        path = self.blobs.folder.blob(name, row.blob)
+            is_present = version is None or version == row.version
+            blob = row.blob if is_present else find_version(session, row, version or 0).blob
+        path = self.blobs.folder.blob(name, blob)
         if not path.is_file():
             raise LostFile(param="file_name", name=row.name)
         return row, path
@@ -223,15 +306,29 @@ class KnowledgeBases:
             return passages_of_file(session, row.id, offset=offset, limit=limit)
 
     def recover(self) -> None:
-        """Finish what a crash interrupted: deletions, and uploads that were never acknowledged."""
+        """Finish what a crash interrupted, and begin to work on jobs."""
         with self.database.read() as session:
-            kbs = [kb for kb, _ in list_kbs(session)]
-            used = {kb.name: blobs_of(session, kb) for kb in kbs}
-        self.blobs.recover({kb.id: kb.name for kb in kbs})
-        for name, blobs in used.items():
-            self.blobs.collect(name, blobs)
+            names = {kb.id: kb.name for kb, _ in list_kbs(session)}
+        self.blobs.recover(names)
+        self.view.repair()
+        self.jobs.resume()
+        self.upkeep.start()
+
+    def close(self) -> None:
+        """Stop working; what was accepted goes on at the next start."""
+        self.upkeep.close()
+        self.jobs.stop()
+        self.parsers.close()
+        self.documents.close()
+        self.jobs.close()
 
 
-def blobs_of(session: Session, kb: KnowledgeBaseRow) -> set[str]:
-    """Return the hashes of all files of a knowledge base."""
-    return set(session.scalars(select(FileRow.blob).where(FileRow.kb_id == kb.id)))
+def limits_of(settings: KnowledgeBaseSettings) -> ParseLimits:
+    """Return what one file may take."""
+    return ParseLimits(
+        memory_mb=settings.parse_memory_mb,
+        timeout_s=settings.parse_timeout_s,
+        max_chars=settings.max_extracted_mb << 20,
+        max_pages=settings.max_pages,
+        max_unpacked_mb=settings.max_unpacked_mb,
+    )

@@ -9,6 +9,8 @@ ROUTERS: Registry[APIRouter] = Registry(
     {
         "health": "server.routes.health:router",
         "status": "server.routes.status:router",
+        "jobs": "server.routes.jobs:router",
+        "versions": "server.routes.versions:router",  # before the files, whose names have slashes
         "knowledge_bases": "server.routes.knowledge_bases:router",
         "chat": "server.routes.chat:router",
         "conversations": "server.routes.conversations:router",

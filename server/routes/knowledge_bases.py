@@ -2,16 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, UploadFile
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Form, Query, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 
 from server.chat.sources import describe_sources, number_hits
+from server.container import Container
 from server.datatypes import Language
-from server.db.models import FileRow, KnowledgeBaseRow
+from server.db.models import KnowledgeBaseRow
+from server.errors import InvalidRequest
+from server.knowledge_base.ingest import IngestOptions
+from server.knowledge_base.submission import AllRefused
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
 from server.routes.errors import ERRORS
-from server.routes.uploads import Options, Outcome, add_files, describe_error
+from server.routes.jobs import accepted, read_job
+from server.routes.uploads import Options, Outcome, add_files, describe_error, submit_files
+from server.routes.versions import describe_file
+from server.schemas.jobs import Job, Reindex
 from server.schemas.native import (
     ChunkText,
     CreateKnowledgeBase,
@@ -62,7 +70,10 @@ def list_files(objects: Objects, name: str) -> list[File]:
     "/{name}/files",
     status_code=201,
     summary="Upload files",
-    responses={207: {"description": "Some files were added, others not"}},
+    responses={
+        202: {"description": "The files will be added in the background", "model": Job},
+        207: {"description": "Some files were added, others not"},
+    },
 )
 async def upload_files(
     objects: Objects,
@@ -70,16 +81,65 @@ async def upload_files(
     name: str,
     files: list[UploadFile],
     options: Options,
+    background: Annotated[bool, Form(description="Answer at once, with the job")] = False,
 ) -> JSONResponse:
-    """Add files; each is told apart: 201 all were added, 207 some, else the first one's error."""
-    outcomes = await add_files(objects, name, files, options)
+    """Add files; each is told apart: 201 all were added, 207 some, else the first one's error.
+
+    With ``background`` the answer is the job, as soon as the bytes are safe.
+    """
+    if background:
+        return await accept_files(objects, wanted, name, files, options)
+    job_id, outcomes = await add_files(objects, name, files, options)
     errors = [outcome.error for outcome in outcomes if outcome.error]
     status = 201 if not errors else 207 if len(errors) < len(files) else errors[0].status
     results = [describe_outcome(outcome, wanted) for outcome in outcomes]
-    body: dict[str, object] = {"files": [result.model_dump(mode="json") for result in results]}
+    body: dict[str, object] = {
+        "job": job_id,
+        "files": [result.model_dump(mode="json") for result in results],
+    }
     if status >= 400:
         body["error"] = describe_error(errors[0], wanted).model_dump()
     return JSONResponse(body, status)
+
+
+async def accept_files(
+    objects: Container,
+    wanted: Language,
+    name: str,
+    files: list[UploadFile],
+    options: IngestOptions,
+) -> JSONResponse:
+    """Begin the job of an upload and return it.
+
+    Raises:
+        ZhiwenError: no file can be added; that of the first.
+    """
+    try:
+        submitted = await submit_files(objects, name, files, options)
+    except AllRefused as refused:
+        raise refused.first from refused
+    return accepted(await run_sync(read_job, objects, submitted.job.id, wanted))
+
+
+@router.post("/{name}/reindex", status_code=202, summary="Read all files again", response_model=Job)
+def reindex(objects: Objects, wanted: Wanted, name: str, body: Reindex) -> JSONResponse:
+    """Begin to read all files again, or with ``embedding_model`` to change over to that model.
+
+    Searches go on meanwhile, with what was there before.
+    """
+    submissions = objects.knowledge_bases.submissions
+    if body.embedding_model is None:
+        options = IngestOptions(True, body.chunk_size, body.chunk_overlap)
+        submitted = submissions.read_again(name, options=options)
+    elif body.chunk_size is None and body.chunk_overlap is None:
+        submitted = submissions.change_model(name, body.embedding_model)
+    else:
+        raise InvalidRequest(
+            param="embedding_model",
+            problem_en="change either the embedding model or the sizes of the chunks at a time.",
+            problem_zh="向量模型与分块大小请分两次更改。",
+        )
+    return accepted(read_job(objects, submitted.job.id, wanted))
 
 
 @router.delete("/{name}/files/{file_name:path}", status_code=204, summary="Delete a file")
@@ -156,6 +216,8 @@ def describe_outcome(outcome: Outcome, wanted: Language) -> UploadedFile:
     return UploadedFile(
         name=outcome.name,
         file=describe_file(outcome.row) if outcome.row else None,
+        outcome=outcome.done,
+        same_content_as=outcome.same_content_as,
         error=describe_error(outcome.error, wanted) if outcome.error else None,
     )
 
@@ -172,17 +234,4 @@ def describe_kb(objects: Objects, kb: KnowledgeBaseRow, files: int) -> Knowledge
         files=files,
         revision=kb.revision,
         created_at=kb.created_at,
-    )
-
-
-def describe_file(row: FileRow) -> File:
-    """Return a file as it is shown."""
-    return File(
-        name=row.name,
-        title=row.title,
-        size=row.size,
-        sha256=row.blob,
-        chunks=row.chunk_count,
-        revision=row.revision,
-        updated_at=row.updated_at,
     )

@@ -1,7 +1,6 @@
 """What all uploads share. Knows no shape of answers."""
 
-import logging
-import secrets
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,13 +10,13 @@ from fastapi import Depends, Form, UploadFile
 
 from server.container import Container
 from server.datatypes import Language
-from server.db.models import FileRow
-from server.errors import InternalError, TooLarge, ZhiwenError
+from server.db.models import FileRow, JobFileRow
+from server.errors import TooLarge, ZhiwenError
+from server.errors.records import read_error
 from server.knowledge_base.ingest import IngestOptions
+from server.knowledge_base.submission import AllRefused, Submitted, Upload
 from server.schemas.fields import ChunkOverlap, ChunkSize
 from server.schemas.native import ErrorDetail
-
-logger = logging.getLogger(__name__)
 
 
 def read_options(
@@ -34,42 +33,75 @@ Options = Annotated[IngestOptions, Depends(read_options)]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file of an upload: either a row or an error."""
+    """What became of one file of an upload: an error, or what was done and its row."""
 
     name: str
     row: FileRow | None = None
+    done: str | None = None  # added, replaced, unchanged, superseded
+    same_content_as: str | None = None
     error: ZhiwenError | None = None
 
 
-async def add_files(
+async def submit_files(
     objects: Container, kb_name: str, files: Sequence[UploadFile], options: IngestOptions
-) -> list[Outcome]:
-    """Add files one after the other, in a slot that uploads share; a bad one stops no other.
+) -> Submitted:
+    """Store the bytes of an upload and begin its job, in a slot that uploads share.
 
     Raises:
-        UnknownKnowledgeBase, TooLarge: no file was added.
+        UnknownKnowledgeBase, TooLarge, AllRefused: no job began.
     """
 
-    def work() -> list[Outcome]:
-        objects.knowledge_bases.get(kb_name)
+    def work() -> Submitted:
         check_count(files, objects.settings.server.max_files_per_upload)
-        return [add_file(objects, kb_name, file, options) for file in files]
+        uploads = [Upload(file.filename or "", file.file) for file in files]
+        submissions = objects.knowledge_bases.submissions
+        return submissions.submit(kb_name, uploads, options=options)
 
     return await run_sync(work, limiter=objects.upload_slots)
 
 
-def add_file(objects: Container, kb_name: str, file: UploadFile, options: IngestOptions) -> Outcome:
-    """Add one file and return what became of it."""
-    name = file.filename or ""
+async def finish(submitted: Submitted) -> None:
+    """Wait for the end of a job without holding a thread; the job goes on if the client leaves.
+
+    Raises:
+        ZhiwenError: the job cannot go on for now.
+    """
+    await asyncio.shield(asyncio.wrap_future(submitted.ended))
+
+
+async def add_files(
+    objects: Container, kb_name: str, files: Sequence[UploadFile], options: IngestOptions
+) -> tuple[str | None, list[Outcome]]:
+    """Add files and return the id of their job, if it began, and what became of each.
+
+    Raises:
+        UnknownKnowledgeBase, TooLarge: no file was added.
+    """
     try:
-        row = objects.knowledge_bases.add_file(kb_name, name, file.file, options=options)
-        return Outcome(row.name, row=row)
-    except ZhiwenError as error:
-        return Outcome(name[:300], error=error)
-    except Exception:  # the border of the file: the others are still to come
-        request_id = secrets.token_hex(4)
-        logger.exception("%s: adding %r failed", request_id, name)
-        return Outcome(name[:300], error=InternalError(request_id=request_id))
+        submitted = await submit_files(objects, kb_name, files, options)
+    except AllRefused as refused:
+        return None, [
+            Outcome(file.name, error=read_error(file.error or {})) for file in refused.files
+        ]
+    await finish(submitted)
+    return submitted.job.id, await run_sync(read_outcomes, objects, kb_name, submitted.job.id)
+
+
+def read_outcomes(objects: Container, kb_name: str, job_id: str) -> list[Outcome]:
+    """Return what became of the files of a job that has ended."""
+    files = objects.knowledge_bases.outcomes(job_id)
+    if any(file.status == "cancelled" for file in files):
+        objects.knowledge_bases.get(kb_name)  # it may be gone, which says more
+    rows = objects.knowledge_bases.find_files(kb_name, [file.name for file in files])
+    return [to_outcome(file, rows.get(file.name)) for file in files]
+
+
+def to_outcome(file: JobFileRow, row: FileRow | None) -> Outcome:
+    """Return what became of a file of a job."""
+    note = file.note or {}
+    if "error" in note:
+        return Outcome(file.name, error=read_error(note))
+    return Outcome(file.name, row, note["outcome"], note.get("same_content_as"))
 
 
 def check_count(files: Sequence[UploadFile], limit: int) -> None:

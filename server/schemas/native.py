@@ -54,6 +54,7 @@ class File(BaseModel):
     sha256: str
     chunks: int
     revision: int
+    version: int
     updated_at: datetime
 
 
@@ -62,6 +63,8 @@ class UploadedFile(BaseModel):
 
     name: str
     file: File | None = None
+    outcome: str | None = Field(None, description="added, replaced, unchanged or superseded")
+    same_content_as: str | None = Field(None, description="another file with the same bytes")
     error: "ErrorDetail | None" = None
 
 

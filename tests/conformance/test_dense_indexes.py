@@ -1,5 +1,6 @@
 """Every dense index keeps the contract of ``DenseIndex``."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +105,92 @@ def test_a_dropped_index_is_new(index: DenseIndex) -> None:
     index.apply(5, add_ids=[1], vectors=unit_rows(1), remove=[])
     index.drop()
     assert (index.revision(), index.count()) == (0, 0)
+
+
+def brute_force(
+    held: dict[int, NDArray[np.float32]], query: NDArray[np.float32], k: int
+) -> list[int]:
+    """Return the best ids by inner product, equal ones in the order of their ids."""
+    ids = sorted(held)
+    scores = [float(held[chunk_id] @ query) for chunk_id in ids]
+    order = sorted(range(len(ids)), key=lambda place: (-round(scores[place], 5), ids[place]))
+    return [ids[place] for place in order[:k]]
+
+
+def test_many_changes_leave_what_a_plain_table_would_hold(index: DenseIndex) -> None:
+    random = np.random.default_rng(5)
+    held: dict[int, NDArray[np.float32]] = {}
+    for revision in range(1, 60):
+        removed = random.integers(0, 300, 20).tolist()
+        ids = list(dict.fromkeys(random.integers(0, 300, 30).tolist()))
+        vectors = unit_rows(len(ids), seed=revision)
+        index.apply(revision, add_ids=ids, vectors=vectors, remove=removed)
+        for chunk_id in removed:
+            held.pop(chunk_id, None)
+        held.update(zip(ids, vectors, strict=True))
+        assert index.count() == len(held)
+        query = unit_rows(1, seed=1000 + revision)
+        assert index.search(query, 10)[0][0].tolist() == brute_force(held, query[0], 10)
+        allowed = random.integers(0, 300, 40)
+        chosen = {chunk_id: held[chunk_id] for chunk_id in allowed.tolist() if chunk_id in held}
+        found, _ = index.search(query, 5, allowed=allowed)
+        assert found[0][found[0] >= 0].tolist() == brute_force(chosen, query[0], 5)
+
+
+def test_equal_cosines_come_in_the_order_of_their_ids(index: DenseIndex) -> None:
+    vectors = np.repeat(unit_rows(1), 100, axis=0)
+    ids = np.random.default_rng(2).permutation(100)
+    index.apply(1, add_ids=ids.tolist(), vectors=vectors, remove=[])
+    assert index.search(vectors[:1], 7)[0].tolist() == [list(range(7))]
+
+
+def test_chunks_that_point_the_other_way_are_found_before_padding(index: DenseIndex) -> None:
+    vectors = unit_rows(1)
+    index.apply(1, add_ids=[4], vectors=-vectors, remove=[])
+    ids, scores = index.search(vectors, 2)
+    assert ids.tolist() == [[4, -1]]
+    assert scores[0, 0] == pytest.approx(-1, abs=1e-5)
+
+
+def test_an_id_twice_in_one_change_is_there_once(index: DenseIndex) -> None:
+    vectors = unit_rows(2)
+    index.apply(1, add_ids=[3, 3], vectors=vectors, remove=[])
+    ids, scores = index.search(vectors[[1]], 2)
+    assert ids.tolist() == [[3, -1]]
+    assert scores[0, 0] == pytest.approx(1, abs=1e-5)
+
+
+def test_what_is_removed_and_added_at_once_stays(index: DenseIndex) -> None:
+    vectors = unit_rows(2)
+    index.apply(1, add_ids=[1, 2], vectors=vectors, remove=[])
+    index.apply(2, add_ids=[2], vectors=vectors[[0]], remove=[1, 2])
+    assert index.search(vectors[[0]], 2)[0].tolist() == [[2, -1]]
+
+
+def test_no_question_has_no_answer(index: DenseIndex) -> None:
+    index.apply(1, add_ids=[1], vectors=unit_rows(1), remove=[])
+    assert index.search(NONE, 3)[0].shape == (0, 3)
+
+
+def test_readers_see_whole_changes_while_one_writes(index: DenseIndex) -> None:
+    vectors = unit_rows(40)
+    index.apply(1, add_ids=range(40), vectors=vectors, remove=[])
+    seen: set[int] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            found = index.search(vectors[:1], 40)[0][0]
+            seen.add(len(set(found.tolist()) - {-1}))
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for revision in range(2, 200):
+        base = 1000 * revision
+        gone = range(base - 1000, base - 960) if revision > 2 else range(40)
+        index.apply(revision, add_ids=range(base, base + 40), vectors=vectors, remove=list(gone))
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert seen == {40}

@@ -1,17 +1,59 @@
 """Every embedding model keeps the contract of ``Embedder``."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from embeddings import EMBEDDERS, Embedder
+from embeddings import EMBEDDERS, Embedder, Vectors
+from embeddings.process import EmbeddingProcess
 
+WAYS = ("direct", "in the process")
 TEXTS = ["The cabinet needs service.", "柜机需要保养。", "", "word " * 2000]
 
 
-@pytest.fixture(scope="module", params=list(EMBEDDERS))
-def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
-    cache = tmp_path_factory.mktemp("models")
-    return EMBEDDERS.get(request.param)(cache=cache, batch_size=2, threads=1)
+class InProcess:
+    """An embedder whose documents go through the embedding process, as in the service."""
+
+    def __init__(self, name: str, cache: Path) -> None:
+        self.name = name
+        self.local = EMBEDDERS.get(name)(cache=cache, batch_size=2, threads=1)
+        self.languages = self.local.languages
+        self.dimension = self.local.dimension
+        self.generation = self.local.generation
+        self.process = EmbeddingProcess(cache=cache, batch_size=2, threads=1, runtime="auto")
+
+    def embed_documents(self, texts: list[str]) -> Vectors:
+        return self.process.embed(self.name, texts, self.dimension)
+
+    def embed_query(self, text: str) -> Vectors:
+        return self.local.embed_query(text)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module", params=[(name, way) for name in EMBEDDERS for way in WAYS])
+def embedder(request: pytest.FixtureRequest, cache: Path) -> Iterator[Embedder]:
+    name, way = request.param
+    if way == "direct":
+        yield EMBEDDERS.get(name)(cache=cache, batch_size=2, threads=1)
+    else:
+        chosen = InProcess(name, cache)
+        yield chosen
+        chosen.process.stop()
+
+
+def test_no_texts_give_no_rows(embedder: Embedder) -> None:
+    assert embedder.embed_documents([]).shape == (0, embedder.dimension)
+
+
+def test_documents_and_queries_share_a_space(embedder: Embedder) -> None:
+    cosine = embedder.embed_documents([TEXTS[0]])[0] @ embedder.embed_query(TEXTS[0])
+    assert float(cosine) == pytest.approx(1, abs=1e-3)
 
 
 def test_documents_are_unit_rows_of_the_promised_shape(embedder: Embedder) -> None:

@@ -1,5 +1,6 @@
 """Every lexical index keeps the contract of ``LexicalIndex``."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -216,3 +217,74 @@ def test_readers_see_whole_changes_while_one_writes(index: LexicalIndex) -> None
         reader.join()
     assert seen == {2}
     assert index.revision() == 11
+
+
+def test_weights_stay_what_they_are_when_chunks_go(index: LexicalIndex) -> None:
+    chunks = {f"c{number}": "pump lamp" if number % 4 == 0 else "pump" for number in range(80)}
+    add(index, 1, **chunks)
+    before = index.weights(analyze("lamp")).words["lamp"]
+    index.apply(2, add=[], remove=list(range(40)))
+    assert index.weights(analyze("lamp")).words["lamp"] == pytest.approx(before, rel=0.2)
+
+
+def test_small_changes_keep_each_chunk_once(index: LexicalIndex, make: Make) -> None:
+    for revision in range(1, 61):
+        add(index, revision, **{f"c{revision * 3 + n}": f"pump {revision}" for n in range(3)})
+        if revision % 5 == 0:
+            index.apply(revision, add=[], remove=[revision * 3, revision * 3 - 5])
+    gone = {number for five in range(5, 61, 5) for number in (five * 3, five * 3 - 5)}
+    left = sorted(set(range(3, 183)) - gone)
+    assert index.count() == len(left)
+    found = index.search(analyze("pump"), 300, language="en")
+    assert sorted(found.ids.tolist()) == left
+    index.close()
+    again = make()
+    assert (again.count(), again.revision()) == (len(left), 60)
+
+
+def test_a_chunk_of_the_last_change_that_is_removed_does_not_come_back(
+    index: LexicalIndex,
+) -> None:
+    add(index, 1, c1="pump", c2="pump")
+    index.apply(2, add=[], remove=[1])
+    add(index, 3, c3="pump")
+    assert find(index, "pump") == [2, 3]
+
+
+def test_an_index_that_lost_its_list_of_files_is_damage(
+    index: LexicalIndex, make: Make, folder: Path
+) -> None:
+    add(index, 4, c1="pump")
+    index.close()
+    (folder / "meta.json").unlink()
+    with pytest.raises(DamagedIndex):
+        make().revision()
+
+
+def test_a_commit_whose_revision_was_not_noted_has_an_older_one(
+    index: LexicalIndex, make: Make, folder: Path
+) -> None:
+    add(index, 1, c1="pump")
+    noted = (folder / "revision.json").read_bytes()
+    add(index, 2, c2="pump")
+    index.close()
+    (folder / "revision.json").write_bytes(noted)  # as a crash in between leaves it
+    again = make()
+    assert again.revision() == 1
+    add(again, 2, c2="pump")
+    assert (again.revision(), find(again, "pump")) == (2, [1, 2])
+
+
+def test_an_index_older_than_its_revision_is_damage(
+    index: LexicalIndex, make: Make, folder: Path, tmp_path: Path
+) -> None:
+    add(index, 1, c1="pump")
+    index.close()
+    shutil.copytree(folder, tmp_path / "old")
+    add(index, 2, c2="pump")
+    index.close()
+    shutil.copy(folder / "revision.json", tmp_path / "old")
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "old", folder)
+    with pytest.raises(DamagedIndex, match="older"):
+        make().revision()

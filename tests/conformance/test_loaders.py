@@ -2,6 +2,7 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from server.datatypes import Document
 from server.errors import EmptyDocument, TooLarge, UnreadableDocument, UnsupportedFormat
 from server.knowledge_base import loaders
 from server.knowledge_base.loaders import LOADERS, SHARED, load_document
+from server.knowledge_base.loaders.limits import Limits
 from tests.unit.knowledge_base.loaders.makers import make_docx, make_pdf
 
 SENTENCE = "单人搬运不超过 25 kg，two people 50 kg."
-MAX_CHARS = 100_000
+LIMITS = Limits(max_chars=100_000, max_pages=100, max_unpacked_mb=64)
 
 
 def fill(document: DocxDocument) -> None:
@@ -40,10 +42,10 @@ EMPTY = {
 pytestmark = pytest.mark.parametrize("extension", sorted(LOADERS))
 
 
-def load(folder: Path, extension: str, content: bytes, *, max_chars: int = MAX_CHARS) -> Document:
+def load(folder: Path, extension: str, content: bytes, *, limits: Limits = LIMITS) -> Document:
     blob = folder / "0f1e2d"
     blob.write_bytes(content)
-    return load_document(blob, f"守则{extension}", max_chars=max_chars)
+    return load_document(blob, f"守则{extension}", limits)
 
 
 def test_text_is_read_whole(tmp_path: Path, extension: str) -> None:
@@ -84,7 +86,7 @@ def test_refusal_names_the_file_and_no_path(tmp_path: Path, extension: str) -> N
 
 def test_text_beyond_the_limit_is_refused(tmp_path: Path, extension: str) -> None:
     with pytest.raises(TooLarge, match=r"kb\.max_extracted_mb"):
-        load(tmp_path, extension, SAMPLES[extension], max_chars=10)
+        load(tmp_path, extension, SAMPLES[extension], limits=replace(LIMITS, max_chars=10))
 
 
 def test_threads_do_not_disturb_each_other(tmp_path: Path, extension: str) -> None:
@@ -92,7 +94,7 @@ def test_threads_do_not_disturb_each_other(tmp_path: Path, extension: str) -> No
     blob.write_bytes(SAMPLES[extension])
 
     def run(_: int) -> Document:
-        return load_document(blob, f"a{extension}", max_chars=MAX_CHARS)
+        return load_document(blob, f"a{extension}", LIMITS)
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(run, range(16)))) == 1

@@ -5,6 +5,7 @@ console, asks anything but the product, shows an error, or when a text is missin
 """
 
 import logging
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -90,19 +91,45 @@ def draw_knowledge_bases(scene: Scene) -> None:
 
 def draw_upload(scene: Scene) -> None:
     scene.open(f"/knowledge_bases?kb={make_shelf(scene)}")
+    plan = b"# Plan\n\nThe greenhouse opens on 4 May."
+    send(scene, {"plan.md": plan, "copy of plan.md": plan, "scan.txt": b"", "a.exe": b"MZ"})
+    expect(scene.page.locator(".zw-refused")).to_have_count(2)
+
+
+def draw_progress(scene: Scene) -> None:
+    """Draw an upload under way; the knowledge base goes with the next one of its name."""
+    scene.open(f"/knowledge_bases?kb={make_shelf(scene)}")
+    rows = "".join(f"Bed {number} gets {number * 3} litres.\n\n" for number in range(150_000))
+    send(scene, {"plan.md": b"# Plan", "scan.txt": b"", "irrigation.txt": rows.encode()})
+    expect(scene.page.locator(".zw-working")).to_contain_text(re.compile(r"\d+ (of|/) \d{3,}"))
+
+
+def send(scene: Scene, files: dict[str, bytes]) -> None:
+    """Give files to the upload field and press the button."""
     with tempfile.TemporaryDirectory() as folder:
-        names = {
-            "plan.md": b"# Plan\n\nThe greenhouse opens on 4 May.",
-            "scan.txt": b"",
-            "a.exe": b"MZ",
-        }
-        for name, content in names.items():
+        for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         field = scene.page.get_by_test_id("stFileUploaderDropzoneInput")
-        field.set_input_files([Path(folder) / name for name in names])
-        label = scene.text("knowledge_bases.upload_start", count=len(names))
+        field.set_input_files([Path(folder) / name for name in files])
+        label = scene.text("knowledge_bases.upload_start", count=len(files))
         scene.page.get_by_role("button", name=label).click()
-        expect(scene.page.locator(".zw-refused")).to_have_count(2)
+        expect(scene.page.locator('[class*="st-key-kb_job_"]').first).to_be_visible()
+
+
+def draw_versions(scene: Scene) -> None:
+    name = make_shelf(scene)
+    for litres in (20, 25, 30):
+        scene.product.api(
+            "POST",
+            f"/knowledge_bases/{name}/files",
+            files={"files": ("plan.md", f"# Plan\n\nBed 1 gets {litres} litres a day.".encode())},
+            data={"override": "true"},
+        )
+    scene.open(f"/knowledge_bases?kb={name}")
+    scene.page.get_by_role("button", name="plan.md").click()
+    scene.page.get_by_role("tab", name=scene.text("knowledge_bases.view_versions")).click()
+    restore = scene.text("knowledge_bases.version_restore")
+    expect(scene.page.get_by_role("button", name=restore)).to_have_count(2)
 
 
 def make_shelf(scene: Scene) -> str:
@@ -145,7 +172,9 @@ SCENES: dict[str, tuple[Callable[[Scene], None], tuple[str, ...]]] = {
     "source": (draw_source, ("light", "dark")),
     "knowledge_bases": (draw_knowledge_bases, ("light",)),
     "upload": (draw_upload, ("light",)),
+    "progress": (draw_progress, ("light",)),
     "file": (draw_file, ("light",)),
+    "versions": (draw_versions, ("light",)),
     "search": (draw_search, ("light",)),
     "system": (draw_system, ("light",)),
 }

@@ -1,6 +1,9 @@
 """The lexical index on tantivy: a folder of inverted files with BM25.
 
 Knows terms and chunk ids; does not know what a term means or how texts become terms.
+
+Beside tantivy's files lies one with the revision, written after each commit. A crash in between
+leaves an older revision than the index has, and applying changes again changes nothing.
 """
 
 import json
@@ -9,13 +12,14 @@ import math
 import shutil
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from server.datatypes import Language
+from server.faults import fault_point
 from server.knowledge_base.analysis import Terms
 from server.knowledge_base.indexes import DamagedIndex, Matches, Weights
 
@@ -24,8 +28,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REVISION_ID = -1  # the document that keeps the revision; chunks have ids from 0
 HEAP_BYTES = 15_000_000  # the least that tantivy takes
+REVISION_FILE = "revision.json"
+
+# Every commit with chunks makes a segment, and every eighth small one (below 10k chunks) has all
+# of them merged. So the chunks of the last few commits are written again with the next, in place
+# of their segment, until they are this many: some CPU for each change, far fewer merges.
+TAIL_CHUNKS = 50
+
 SEGMENT_FILES = ("idx", "pos", "term", "store", "fast", "fieldnorm")
 
 # tantivy fixes BM25's b at 0.75. Filler that every chunk has flattens the length norm to about
@@ -49,6 +59,9 @@ class TantivyIndex:
         self.lock = threading.RLock()  # guards opening and writing; searches do not wait for it
         self.index: tantivy.Index | None = None
         self.writer: tantivy.IndexWriter | None = None
+        self.known = 0  # the revision, once the index is open
+        self.dead = 0  # chunks that are gone, but not merged away yet
+        self.tail: dict[int, Terms] = {}  # all chunks of the youngest segment, or none
 
     def apply(
         self, revision: int, *, add: Sequence[tuple[int, Terms]], remove: Sequence[int]
@@ -59,11 +72,28 @@ class TantivyIndex:
             try:
                 if self.writer is None:
                     self.writer = index.writer(HEAP_BYTES, num_threads=1)
-                write(self.writer, revision, add=add, remove=remove)
+                latest = self._extend_tail(dict(add), remove)
+                fault_point("lexical.before_commit")
+                opstamp = write(self.writer, add=latest, remove={*remove, *latest})
+                fault_point("lexical.after_commit")
+                write_revision(self.folder, revision, opstamp)
                 index.reload()
+                self.known, self.dead = revision, count_dead(self.folder)
             except (OSError, ValueError) as error:
                 self.abandon()
                 raise DamagedIndex(f"cannot write the index in {self.folder}: {error}") from error
+
+    def _extend_tail(self, new: dict[int, Terms], remove: Sequence[int]) -> dict[int, Terms]:
+        """Return what to write for new chunks: with the tail as long as that is short."""
+        for chunk_id in remove:
+            self.tail.pop(chunk_id, None)
+        if not new:
+            return new
+        together = {**self.tail, **new}
+        if len(together) <= TAIL_CHUNKS:
+            new = together
+        self.tail = dict(new) if len(new) <= TAIL_CHUNKS else {}
+        return new
 
     def search(self, query: Terms, k: int, *, language: Language) -> Matches:
         """Return the best chunks by BM25; for Chinese the sum over words and grams."""
@@ -84,26 +114,27 @@ class TantivyIndex:
     def weights(self, query: Terms) -> Weights:
         """Return the idf of every term of the query."""
         searcher = self.open().searcher()
-        return Weights(weigh(searcher, "words", query.words), weigh(searcher, "grams", query.grams))
+        # tantivy counts the dead among the chunks that have a term, and so in its own scores.
+        chunks = searcher.num_docs + self.dead
+        return Weights(
+            weigh(searcher, "words", query.words, chunks),
+            weigh(searcher, "grams", query.grams, chunks),
+        )
 
     def revision(self) -> int:
         """Return the revision of the last commit; 0 of a new index."""
-        import tantivy
-
-        index = self.open()
-        searcher = index.searcher()
-        query = tantivy.Query.term_query(index.schema, "chunk_id", REVISION_ID)
-        addresses = [address for _, address in searcher.search(query, 1, count=False).hits]
-        return sum(int(value or 0) for value in searcher.fast_field_values("revision", addresses))
+        self.open()
+        return self.known
 
     def count(self) -> int:
         """Return how many chunks the index holds."""
-        return max(self.open().searcher().num_docs - 1, 0)
+        return self.open().searcher().num_docs
 
     def drop(self) -> None:
         """Delete the folder."""
         with self.lock:
             self.close()
+            fault_point("lexical.drop")
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
@@ -120,6 +151,7 @@ class TantivyIndex:
         """Give back the writer's lock and the files without waiting."""
         self.writer = None
         self.index = None
+        self.tail = {}
 
     def open(self) -> "tantivy.Index":
         """Return the index, opened and checked on first use.
@@ -132,8 +164,10 @@ class TantivyIndex:
         with self.lock:
             if self.index is None:
                 try:
-                    self.index = load(self.folder)
-                except (OSError, ValueError, KeyError) as error:
+                    index = load(self.folder)
+                    self.known, self.dead = read_revision(self.folder), count_dead(self.folder)
+                    self.index = index
+                except (OSError, ValueError, LookupError, TypeError) as error:
                     raise DamagedIndex(
                         f"cannot read the index in {self.folder}: {error}"
                     ) from error
@@ -145,11 +179,14 @@ def load(folder: Path) -> "tantivy.Index":
     import tantivy
 
     folder.mkdir(parents=True, exist_ok=True)
-    for file in committed(folder):
-        check(file)
+    if not any((folder / name).exists() for name in ("meta.json", REVISION_FILE)):
+        fault_point("lexical.before_create")
+        write_revision(folder, 0, 0)
+    elif read_revision(folder):  # without meta.json tantivy would make a new, empty index
+        for file in committed(folder):
+            check(file)
     fields = tantivy.SchemaBuilder()
     fields.add_integer_field("chunk_id", indexed=True, fast=True)
-    fields.add_integer_field("revision", fast=True)
     for name in ("words", "grams"):
         fields.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
     index = tantivy.Index(fields.build(), path=str(folder))
@@ -160,8 +197,6 @@ def load(folder: Path) -> "tantivy.Index":
 
 def committed(folder: Path) -> Iterator[Path]:
     """Yield the files of the last commit; others are left over from a crash."""
-    if not (folder / "meta.json").exists():
-        return
     meta = json.loads((folder / "meta.json").read_bytes())
     for segment in meta["segments"]:
         stem = segment["segment_id"].replace("-", "")
@@ -178,27 +213,60 @@ def check(file: Path) -> None:
         raise ValueError(f"the checksum of {file.name} is wrong")
 
 
-def write(
-    writer: "tantivy.IndexWriter",
-    revision: int,
-    *,
-    add: Sequence[tuple[int, Terms]],
-    remove: Iterable[int],
-) -> None:
-    """Commit one change: what is added replaces what had its id."""
+def count_dead(folder: Path) -> int:
+    """Return how many chunks of the last commit are gone, but not merged away."""
+    meta = json.loads((folder / "meta.json").read_bytes())
+    deletes = [segment["deletes"] for segment in meta["segments"]]
+    return sum(item["num_deleted_docs"] for item in deletes if item)
+
+
+def read_revision(folder: Path) -> int:
+    """Return the revision that the index has at least.
+
+    Raises:
+        ValueError: the file is damaged, or the index is older than what was noted.
+    """
+    noted = json.loads((folder / REVISION_FILE).read_bytes())
+    if noted["crc"] != checksum(noted["revision"], noted["opstamp"]):
+        raise ValueError(f"the checksum of {REVISION_FILE} is wrong")
+    if noted["revision"]:
+        meta = json.loads((folder / "meta.json").read_bytes())
+        if meta["opstamp"] < noted["opstamp"]:
+            raise ValueError("the index is older than its revision")
+    return int(noted["revision"])
+
+
+def write_revision(folder: Path, revision: int, opstamp: int) -> None:
+    """Note the revision of a commit.
+
+    Not synced: after a power cut an older revision, or a damaged file, costs work and no data.
+    """
+    content = {"revision": revision, "opstamp": opstamp, "crc": checksum(revision, opstamp)}
+    new = folder / f"{REVISION_FILE}.new"
+    new.write_text(json.dumps(content), "utf-8")
+    fault_point("lexical.before_revision")
+    new.replace(folder / REVISION_FILE)
+    fault_point("lexical.after_revision")
+
+
+def checksum(revision: int, opstamp: int) -> int:
+    """Return the checksum of what the file of the revision says."""
+    return zlib.crc32(f"{revision} {opstamp}".encode())
+
+
+def write(writer: "tantivy.IndexWriter", *, add: Mapping[int, Terms], remove: Iterable[int]) -> int:
+    """Commit one change and return its number; removes first."""
     import tantivy
 
-    latest = dict(add)
-    for chunk_id in {*remove, *latest, REVISION_ID}:
+    for chunk_id in remove:
         writer.delete_documents_by_term("chunk_id", chunk_id)
-    for chunk_id, terms in latest.items():
+    for chunk_id, terms in add.items():
         document = tantivy.Document()
         document.add_integer("chunk_id", chunk_id)
         document.add_text("words", " ".join([*terms.words, WORD_FILLER]))
         document.add_text("grams", " ".join([*terms.grams, GRAM_FILLER]))
         writer.add_document(document)
-    writer.add_document(tantivy.Document(chunk_id=REVISION_ID, revision=revision))
-    writer.commit()
+    return writer.commit()
 
 
 def rare(searcher: "tantivy.Searcher", field: str, terms: Sequence[str]) -> list[str]:
@@ -218,9 +286,10 @@ def collect(searcher: "tantivy.Searcher", query: "tantivy.Query", k: int) -> Mat
     return Matches(ids[order], scores[order])
 
 
-def weigh(searcher: "tantivy.Searcher", field: str, terms: Sequence[str]) -> dict[str, float]:
-    """Return BM25's idf of each term; chunks that are deleted but not merged away still count."""
-    chunks = searcher.num_docs
+def weigh(
+    searcher: "tantivy.Searcher", field: str, terms: Sequence[str], chunks: int
+) -> dict[str, float]:
+    """Return BM25's idf of each term among so many chunks."""
     counts = {term: searcher.doc_freq(field, term) for term in dict.fromkeys(terms)}
     return {
         term: math.log(1 + (max(chunks - count, 0) + 0.5) / (count + 0.5))

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from server.datatypes import Block, Document
 from server.errors import EmptyDocument, UnsupportedFormat
-from server.knowledge_base.loaders.outline import too_large
+from server.knowledge_base.loaders.limits import Limits, too_large
 from server.plugins import Registry
 
 
@@ -22,10 +22,10 @@ class Loader(Protocol):
 
     Raises:
         UnreadableDocument: the file is corrupt, encrypted or not of this format.
-        TooLarge: the text is longer than ``max_chars``; noticed before it is all in memory.
+        TooLarge: the file goes beyond ``limits``; noticed before it is all in memory.
     """
 
-    def __call__(self, path: Path, name: str, *, max_chars: int) -> Document: ...
+    def __call__(self, path: Path, name: str, limits: Limits) -> Document: ...
 
 
 PACKAGE = "server.knowledge_base.loaders"
@@ -43,7 +43,9 @@ LOADERS: Registry[Loader] = Registry(
     },
 )
 # Files here that are no format but a part that several formats use.
-SHARED = frozenset({"encoding", "layout", "markup", "numbering", "outline", "prose", "tables"})
+SHARED = frozenset(
+    {"encoding", "layout", "limits", "markup", "numbering", "outline", "prose", "tables"}
+)
 
 LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 # Controls, soft hyphens, zero-width spaces and halves of surrogate pairs: nobody sees them, they
@@ -53,8 +55,8 @@ INVISIBLE = re.compile(
 )
 
 
-def find_loader(name: str) -> Loader:
-    """Return the loader for the extension of a file's name.
+def check_format(name: str) -> str:
+    """Return the extension of a file's name, without loading what reads it.
 
     Raises:
         UnsupportedFormat: no loader has that extension.
@@ -62,24 +64,33 @@ def find_loader(name: str) -> Loader:
     extension = PurePath(name).suffix.lower()
     if extension not in LOADERS:
         raise UnsupportedFormat(name=name, supported=", ".join(sorted(LOADERS)))
-    return LOADERS.get(extension)
+    return extension
 
 
-def load_document(path: Path, name: str, *, max_chars: int) -> Document:
+def find_loader(name: str) -> Loader:
+    """Return the loader for the extension of a file's name.
+
+    Raises:
+        UnsupportedFormat: no loader has that extension.
+    """
+    return LOADERS.get(check_format(name))
+
+
+def load_document(path: Path, name: str, limits: Limits) -> Document:
     """Read a file with the loader for the extension of its name, and clean its text.
 
     Raises:
         UnsupportedFormat: no loader has that extension.
         EmptyDocument: there is no letter or digit in it.
         UnreadableDocument: the file is corrupt, encrypted or not what its name says.
-        TooLarge: its text is longer than ``max_chars``.
+        TooLarge: it goes beyond ``limits``.
     """
-    loaded = find_loader(name)(path, name, max_chars=max_chars)
+    loaded = find_loader(name)(path, name, limits)
     blocks = tuple(block for block in map(clean_block, loaded.blocks) if block.text)
     if not any(character.isalnum() for block in blocks for character in block.text):
         raise EmptyDocument(name=name)
-    if sum(len(block.text) + len(Document.SEPARATOR) for block in blocks) > max_chars + 2:
-        raise too_large(name, max_chars)
+    if sum(len(block.text) + len(Document.SEPARATOR) for block in blocks) > limits.max_chars + 2:
+        raise too_large(name, limits.max_chars)
     return Document(clean_line(loaded.title) or PurePath(name).stem, blocks)
 
 

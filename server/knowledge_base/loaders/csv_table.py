@@ -9,6 +9,7 @@ from pathlib import Path
 from server.datatypes import Document
 from server.errors import UnreadableDocument
 from server.knowledge_base.loaders.encoding import decode
+from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold
 from server.knowledge_base.loaders.tables import has_header, row_lines
@@ -17,10 +18,10 @@ DELIMITERS = ",;\t|"
 SAMPLE_ROWS = 100
 
 
-def load(path: Path, name: str, *, max_chars: int) -> Document:
+def load(path: Path, name: str, limits: Limits) -> Document:
     """Read a table; lines above it with one cell only become text."""
     rows = read_rows(decode(path.read_bytes(), name), name)
-    outline = Outline(name, max_chars=max_chars)
+    outline = Outline(name, max_chars=limits.max_chars)
     width = max(map(len, rows), default=0)
     while len(rows) > 1 and width > 1 and sum(map(bool, rows[0])) == 1:
         outline.add("".join(rows.pop(0)))

@@ -4,7 +4,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 import docx
 from docx.document import Document as DocxDocument
@@ -13,15 +13,12 @@ from docx.oxml.xmlchemy import BaseOxmlElement
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
+from server.knowledge_base.loaders.limits import MIB, Limits, unpacks_too_large
 from server.knowledge_base.loaders.numbering import Numbering, value
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold, sensible_title
 from server.knowledge_base.loaders.tables import Row, has_header, row_lines
 
-MIB = 1 << 20
-MAX_UNPACKED = 200 * MIB
-MAX_RATIO = 200  # XML packs 10 to 50 times; only a bomb packs better,
-RATIO_FROM = 50 * MIB  # and a small file may be as repetitive as it likes
 HEADING_STYLE = re.compile(r"(?:heading|标题)\s*([1-9])", re.IGNORECASE)
 OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 MAX_SPAN = 100
@@ -42,11 +39,11 @@ COPIES = {
 }
 
 
-def load(path: Path, name: str, *, max_chars: int) -> Document:
+def load(path: Path, name: str, limits: Limits) -> Document:
     """Read the body of the document: headings by their style, lists with markers, tables."""
-    outline = Outline(name, max_chars=max_chars)
+    outline = Outline(name, max_chars=limits.max_chars)
     try:
-        require_sane_zip(path, name)
+        require_sane_zip(path, name, limits)
         document = docx.Document(str(path))
         Body(document, outline).read()
         title = sensible_title(document.core_properties.title)
@@ -71,7 +68,7 @@ def load(path: Path, name: str, *, max_chars: int) -> Document:
     return outline.document(title)
 
 
-def require_sane_zip(path: Path, name: str) -> None:
+def require_sane_zip(path: Path, name: str, limits: Limits) -> None:
     """Refuse what is no zip, and a zip that would fill the memory."""
     with path.open("rb") as file:
         magic = file.read(len(OLE_MAGIC))
@@ -88,14 +85,25 @@ def require_sane_zip(path: Path, name: str) -> None:
             reason_zh="它不是 Word 文档（.docx），与扩展名不符。",
         )
     with ZipFile(path) as archive:
-        unpacked = sum(entry.file_size for entry in archive.infolist())
-    ratio = unpacked / max(path.stat().st_size, 1)
-    if unpacked > MAX_UNPACKED or (unpacked > RATIO_FROM and ratio > MAX_RATIO):
-        raise UnreadableDocument(
-            name=name,
-            reason_en=f"it unpacks to {unpacked // MIB} MiB, more than a document needs.",
-            reason_zh=f"解压后达 {unpacked // MIB} MiB，超出正常文档的大小。",
-        )
+        if sum(entry.file_size for entry in archive.infolist()) > limits.max_unpacked_mb * MIB:
+            raise unpacks_too_large(name, limits.max_unpacked_mb)
+        require_true_sizes(archive)
+
+
+def require_true_sizes(archive: ZipFile) -> None:
+    """Refuse an archive with parts that are larger than it says.
+
+    Read at once, a part is unpacked in full before its size is looked at; in portions it is not.
+
+    Raises:
+        BadZipFile: a part is larger or damaged, or packed as no program packs documents.
+    """
+    for entry in archive.infolist():
+        if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+            raise BadZipFile(f"part packed with method {entry.compress_type}")
+        with archive.open(entry) as part:
+            while part.read(MIB):
+                pass
 
 
 class Body:

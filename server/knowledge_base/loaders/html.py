@@ -7,6 +7,7 @@ from bs4.dammit import EncodingDetector
 from server.datatypes import Document
 from server.errors import UnreadableDocument
 from server.knowledge_base.loaders.encoding import BOMS, decode, try_decode
+from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.markup import add_markup, parse, text_of
 from server.knowledge_base.loaders.outline import Outline
 
@@ -14,10 +15,10 @@ from server.knowledge_base.loaders.outline import Outline
 READ_AS = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "big5": "big5hkscs"}
 
 
-def load(path: Path, name: str, *, max_chars: int) -> Document:
+def load(path: Path, name: str, limits: Limits) -> Document:
     """Read the visible text of a page."""
     source = decode_page(path.read_bytes(), name)
-    outline = Outline(name, max_chars=max_chars)
+    outline = Outline(name, max_chars=limits.max_chars)
     try:
         soup = parse(source)
         add_markup(outline, soup)

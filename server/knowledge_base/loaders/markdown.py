@@ -10,6 +10,7 @@ from markdown_it.token import Token
 
 from server.datatypes import Document
 from server.knowledge_base.loaders.encoding import decode
+from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.markup import add_markup, parse
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold
@@ -25,11 +26,11 @@ HARD_BREAK = "\v"  # kept apart from line ends, which only wrap
 LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
-def load(path: Path, name: str, *, max_chars: int) -> Document:
+def load(path: Path, name: str, limits: Limits) -> Document:
     """Read the blocks of the document; a front matter gives its title and nothing else."""
     text = decode(path.read_bytes(), name).replace("\r\n", "\n")
     title, text = split_front_matter(text)
-    outline = Outline(name, max_chars=max_chars)
+    outline = Outline(name, max_chars=limits.max_chars)
     # Without the rule "reference": it swallows lines such as "[注]:说明" as link definitions.
     parser = MarkdownIt("commonmark", {"maxNesting": 100}).enable("table").disable("reference")
     add_tokens(outline, parser.parse(text))

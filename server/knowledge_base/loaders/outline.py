@@ -5,20 +5,10 @@ from pathlib import PurePath
 from typing import Literal
 
 from server.datatypes import Block, Document
-from server.errors import TooLarge
+from server.knowledge_base.loaders.limits import too_large
 from server.knowledge_base.loaders.prose import fold
 
 MAX_HEADING_CHARS = 200  # more is a paragraph that was styled as a heading
-
-
-def too_large(name: str, max_chars: int) -> TooLarge:
-    """Return the error that names the setting to raise."""
-    return TooLarge(
-        what_en=f"The text of {name!r}, counted in characters,",
-        what_zh=f"{name!r} 的文本字符数",
-        limit=f"{max_chars:,}",
-        setting="kb.max_extracted_mb",
-    )
 
 
 class Outline:

@@ -13,7 +13,8 @@ import pypdfium2.raw as pdfium
 from server.datatypes import Document
 from server.errors import UnreadableDocument
 from server.knowledge_base.loaders.layout import CELL_GAP, Line, add_pages
-from server.knowledge_base.loaders.outline import Outline, too_large
+from server.knowledge_base.loaders.limits import Limits, too_large, too_many_pages
+from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import is_short, sensible_title
 
 PDFIUM = Lock()  # PDFium keeps global state: two threads in it crash the process
@@ -33,16 +34,16 @@ REASONS = {
 DAMAGED = ("the PDF is damaged or not a PDF at all.", "PDF 文件已损坏，或不是 PDF 文件。")
 
 
-def load(path: Path, name: str, *, max_chars: int) -> Document:
+def load(path: Path, name: str, limits: Limits) -> Document:
     """Read the text layer of all pages."""
     with PDFIUM:
         try:
-            title, pages = read(path, name, max_chars)
+            title, pages = read(path, name, limits)
         except pypdfium2.PdfiumError as error:
             code = getattr(error, "err_code", None)
             reason_en, reason_zh = REASONS.get(code, DAMAGED)
             raise UnreadableDocument(name=name, reason_en=reason_en, reason_zh=reason_zh) from error
-    outline = Outline(name, max_chars=max_chars)
+    outline = Outline(name, max_chars=limits.max_chars)
     add_pages(outline, pages)
     return outline.document(title or first_title(outline))
 
@@ -54,17 +55,19 @@ def first_title(outline: Outline) -> str:
     return outline.top_heading or next(headings, first if is_short(first) else "")
 
 
-def read(path: Path, name: str, max_chars: int) -> tuple[str, list[list[Line]]]:
+def read(path: Path, name: str, limits: Limits) -> tuple[str, list[list[Line]]]:
     """Return the title in the properties and the lines of each page."""
     document = pypdfium2.PdfDocument(path)
     try:
+        if len(document) > limits.max_pages:
+            raise too_many_pages(name, limits.max_pages)
         pages: list[list[Line]] = []
         chars = 0
         for index in range(len(document)):
             pages.append(read_page(document, index))
             chars += sum(len(line.text) for line in pages[-1])
-            if chars > max_chars:
-                raise too_large(name, max_chars)
+            if chars > limits.max_chars:
+                raise too_large(name, limits.max_chars)
         return title_of(document), pages
     finally:
         document.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 from server.datatypes import Document
 from server.knowledge_base.loaders.encoding import decode
 from server.knowledge_base.loaders.layout import ENDS_WIDE, FIRST_WORD, LIST_MARK, STARTS_WIDE
+from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import WIDE, fold, heading_level, is_short, number_level
 
@@ -23,10 +24,10 @@ WIDE_CHARACTER = re.compile(f"[{WIDE}]")
 WRAPPED_AT_HYPHEN = re.compile(r"(?<=\w-)\n\s*(?=\w)")
 
 
-def load(path: Path, name: str, *, max_chars: int) -> Document:
+def load(path: Path, name: str, limits: Limits) -> Document:
     """Read paragraphs, which blank lines part, and numbered headings, which stand on their own."""
     lines = [line.rstrip() for line in decode(path.read_bytes(), name).splitlines()]
-    outline = Outline(name, max_chars=max_chars)
+    outline = Outline(name, max_chars=limits.max_chars)
     paragraph: list[str] = []
     levels = heading_levels(lines)
     wrap = wrap_column(lines)

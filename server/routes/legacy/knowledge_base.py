@@ -76,7 +76,7 @@ async def upload_docs(
     options: Options,
 ) -> JSONResponse:
     """Add files; ``failed_files`` says which were not added and why."""
-    outcomes = await add_files(objects, knowledge_base_name, files, options)
+    _, outcomes = await add_files(objects, knowledge_base_name, files, options)
     failed = {outcome.name: outcome.error for outcome in outcomes if outcome.error}
     always_200 = objects.settings.server.legacy_http_200
     return answer_files(len(files), failed, wanted, always_200=always_200)

@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -92,10 +93,67 @@ def test_the_graph_gives_the_vectors_of_transformers(tmp_path: Path) -> None:
     assert np.allclose(ours, theirs, atol=1e-5)
 
 
-def test_the_runtime_collects_nothing_about_its_use(cache: Path, tmp_path: Path) -> None:
+def test_texts_of_every_length_keep_their_own_vectors(cache: Path) -> None:
+    embedder = MiniLmEmbedder(cache=cache, batch_size=1, threads=1)
+    texts = ["pump " * length for length in (300, 1, 0, 40, 2, 255, 40, 7)]
+    together = embedder.embed_documents(texts)
+    alone = np.stack([embedder.embed_query(text) for text in texts])
+    assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_batches_hold_similar_lengths_and_no_more_tokens_than_allowed() -> None:
+    lengths = [5, 200, 7, 60, 6, 64, 300, 1]
+    rows = [np.ones(length, np.int64) for length in lengths]
+    batches = list(minilm.group_by_length(rows, 128))
+    assert [[lengths[place] for place in batch] for batch in batches] == [
+        [1, 5, 6, 7],
+        [60, 64],
+        [200],
+        [300],
+    ]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    theirs = tmp_path / f"{minilm.GRAPH_PREFIX}abc.{gone.pid}.tmp"
+    alive = tmp_path / f"{minilm.GRAPH_PREFIX}abc.{os.getpid()}.tmp"
+    for path in (theirs, alive):
+        path.touch()
+    minilm.remove_leftovers(tmp_path)
+    assert list(tmp_path.iterdir()) == [alive]
+
+
+def test_openvino_agrees_with_onnxruntime(cache: Path) -> None:
+    if find_spec("openvino") is None:
+        pytest.skip("openvino is not installed")
+    texts = [f"The pump number {number} needs oil. " * (number % 9) for number in range(60)]
+    ours = MiniLmEmbedder(cache=cache, batch_size=8, threads=1).embed_documents(texts)
+    theirs = MiniLmEmbedder(
+        cache=cache, batch_size=8, threads=1, runtime="openvino"
+    ).embed_documents(texts)
+    assert (ours * theirs).sum(1).min() > 0.999  # so both may be of one generation
+
+
+def test_a_runtime_that_is_missing_is_an_error(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    embedder = MiniLmEmbedder(cache=cache, batch_size=8, threads=1, runtime="openvino")
+    with pytest.raises(EmbeddingFailed, match="openvino"):
+        embedder.embed_query("x")
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_the_runtime_collects_nothing_about_its_use(
+    cache: Path, tmp_path: Path, runtime: str
+) -> None:
+    if find_spec(runtime) is None:
+        pytest.skip(f"{runtime} is not installed")
     code = (
         "from pathlib import Path; from embeddings.minilm import MiniLmEmbedder;"
-        f"MiniLmEmbedder(cache=Path({str(cache)!r}), batch_size=8, threads=1).embed_query('pump')"
+        f"MiniLmEmbedder(cache=Path({str(cache)!r}), batch_size=8, threads=1,"
+        f" runtime={runtime!r}).embed_query('pump')"
     )
     environment = {**os.environ, "HOME": str(tmp_path)}
     environment.pop("ORT_DISABLE_TELEMETRY", None)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 import uvicorn
 
 from configs import Settings
+from server.schemas.jobs import Job
 from server.schemas.native import CreateKnowledgeBase
 from tests.conftest import make_settings
 from webui_pages.client import ApiClient
+from webui_pages.job_words import is_active
 
 KEY = "sesame-open-;% 123"
 MANUAL = "# Manual\n\nThe rear air filter is replaced every six months.\n\nWipe the door weekly.\n"
@@ -53,7 +56,22 @@ def fill(client: ApiClient) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     client.create_knowledge_base(CreateKnowledgeBase(name="docs"))
-    client.upload("docs", [("manual.md", MANUAL.encode()), ("trap <b>.txt", TRAP.encode())])
+    add(client, "docs", {"manual.md": MANUAL.encode(), "trap <b>.txt": TRAP.encode()})
+
+
+def add(client: ApiClient, base: str, files: dict[str, bytes], *, override: bool = False) -> Job:
+    """Add files and return the job when it has ended."""
+    streams = [(name, BytesIO(content)) for name, content in files.items()]
+    return wait_for(client, client.add_files(base, streams, override=override))
+
+
+def wait_for(client: ApiClient, job: Job) -> Job:
+    """Return a job when it has ended."""
+    deadline = time.monotonic() + 120
+    while is_active(job := client.job(job.id)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return job
 
 
 @contextmanager

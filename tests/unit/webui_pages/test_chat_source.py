@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from server.schemas.native import CreateKnowledgeBase, FileText, Quotation, Source
+from tests.unit.webui_pages.conftest import add
 from webui_pages.chat_source import find_window, page_of
 from webui_pages.client import ApiClient
 
@@ -21,7 +22,7 @@ def panel(api: str) -> Iterator[AppTest]:
     """Return the passage of a source in the middle of a document, not drawn yet."""
     client = ApiClient(api)
     client.create_knowledge_base(CreateKnowledgeBase(name="long", chunk_size=100, chunk_overlap=0))
-    client.upload("long", [("long.txt", f"{LINES}The heron nests here.\n\n{LINES}".encode())])
+    add(client, "long", {"long.txt": f"{LINES}The heron nests here.\n\n{LINES}".encode()})
     yield AppTest.from_string(SCRIPT.format(url=api), default_timeout=60)
     client.delete_knowledge_base("long")
 

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from server.schemas.jobs import Reindex
 from server.schemas.native import ChatRequest, CreateKnowledgeBase
 from tests.api.endpoint import Endpoint, serve
-from tests.unit.webui_pages.conftest import KEY, filled_api
+from tests.unit.webui_pages.conftest import KEY, MANUAL, add, filled_api, wait_for
 from webui_pages.asking import Delta, Final, Found
 from webui_pages.client import ApiClient, ApiError, Unreachable
 
@@ -20,22 +21,45 @@ def test_knowledge_bases_are_created_and_deleted(client: ApiClient) -> None:
 
 
 def test_an_upload_tells_each_file_apart(client: ApiClient) -> None:
-    good, bad = client.upload("docs", [("note.txt", b"A note."), ("x.exe", b"MZ")])
+    job = add(client, "docs", {"note.txt": b"A note.", "x.exe": b"MZ"})
+    good, bad = client.job_files(job.id, limit=10)
     client.delete_file("docs", "note.txt")
-    assert good.file
+    assert (job.status, good.outcome) == ("failed", "added")
     assert bad.error
     assert bad.error.code == "unsupported_format"
+    assert [failure.name for failure in job.failures] == ["x.exe"]
 
 
 def test_an_upload_of_bad_files_only_tells_why(client: ApiClient) -> None:
-    (outcome,) = client.upload("docs", [("empty.txt", b" ")])
-    assert outcome.error
-    assert outcome.error.code == "empty_document"
+    job = add(client, "docs", {"empty.txt": b" "})
+    assert [failure.error.code for failure in job.failures] == ["empty_document"]
+
+
+def test_the_jobs_of_a_knowledge_base_are_listed_newest_first(client: ApiClient) -> None:
+    first = add(client, "docs", {"manual.md": MANUAL.encode()})
+    second = wait_for(client, client.reindex("docs", Reindex()))
+    assert [job.id for job in client.jobs("docs", limit=2)] == [second.id, first.id]
+    assert client.jobs("docs", active=True) == []
+
+
+def test_a_job_that_has_ended_is_not_cancelled(client: ApiClient) -> None:
+    job = add(client, "docs", {"manual.md": MANUAL.encode()})
+    assert client.cancel_job(job.id).status == job.status
+
+
+def test_a_version_comes_back(client: ApiClient) -> None:
+    add(client, "docs", {"old.txt": b"The old words."})
+    add(client, "docs", {"old.txt": b"The new words."}, override=True)
+    second, first = client.versions("docs", "old.txt")
+    assert (second.is_current, first.is_current) == (True, False)
+    client.restore("docs", "old.txt", first.version)
+    assert client.text("docs", "old.txt").text.strip() == "The old words."
+    client.delete_file("docs", "old.txt")
 
 
 def test_a_file_with_a_difficult_name_is_found(client: ApiClient) -> None:
     name = "a #1?%20 & 报告.txt"
-    client.upload("docs", [(name, b"Some text.")])
+    add(client, "docs", {name: b"Some text."})
     assert client.text("docs", name).text.strip() == "Some text."
     assert client.chunks("docs", name)[0].text == "Some text."
     client.delete_file("docs", name)

@@ -1,12 +1,15 @@
 from collections.abc import Iterator
 
 import pytest
+from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
+from tests.unit.webui_pages.conftest import wait_for
 from webui_pages import session
 from webui_pages.client import ApiClient
 from webui_pages.knowledge_bases_files import spoken
-from webui_pages.knowledge_bases_upload import shorten
+from webui_pages.knowledge_bases_upload import portions, shorten
 
 SCRIPT = """
 import streamlit as st
@@ -45,8 +48,41 @@ def test_an_upload_leaves_no_bytes_in_the_ui(page: AppTest, client: ApiClient) -
     page.file_uploader[0].upload("added.txt", b"Words.").upload("empty.txt", b"").run()
     assert page.session_state.kept
     next(button for button in page.button if button.label == "Add 2 files").click().run()
-    assert "added.txt" in {file.name for file in client.files("docs")}
     assert not page.session_state.kept
+    (job,) = client.jobs("docs", limit=1)
+    assert (wait_for(client, job).done, job.total) == (1, 2)
+    client.delete_file("docs", "added.txt")
+
+
+def test_work_that_runs_is_shown_and_then_how_it_ended(page: AppTest, client: ApiClient) -> None:
+    page.file_uploader[0].upload("more.txt", b"Words.").upload("empty.txt", b"").run()
+    next(button for button in page.button if button.label == "Add 2 files").click().run()
+    wait_for(client, client.jobs("docs", limit=1)[0])
+    page.run()
+    assert "**Not all documents were added**" in {text.value for text in page.markdown}
+    next(button for button in page.button if button.label == "Dismiss").click().run()
+    assert not page.exception
+    assert "Dismiss" not in labels(page)
+    client.delete_file("docs", "more.txt")
+
+
+def make_upload(size: int) -> UploadedFile:
+    record = UploadedFileRec(file_id="1", name="a.txt", type="text/plain", data=bytes(size))
+    return UploadedFile(record, FileURLs())
+
+
+def test_files_are_sent_in_portions_that_the_api_takes(client: ApiClient) -> None:
+    status = client.status().model_copy(update={"max_upload_mb": 1})
+    status.settings["server"]["max_files_per_upload"] = 3
+    sizes = [10, 10, 10, 10, 900_000, 200_000, 2_000_000, 10]
+    sent = list(portions([make_upload(size) for size in sizes], status))
+    assert [[file.size for file in portion] for portion in sent] == [
+        [10, 10, 10],
+        [10, 900_000],
+        [200_000],
+        [2_000_000],
+        [10],
+    ]
 
 
 def test_the_first_step_of_all_is_a_knowledge_base() -> None:

@@ -228,6 +228,19 @@ def test_a_download_comes_whole_under_its_name(member: TestClient) -> None:
     assert answer.headers["content-disposition"].startswith("attachment")
 
 
+def test_an_earlier_version_comes_under_the_name_of_its_file(member: TestClient) -> None:
+    answer = member.get("/files/docs/manual.md?version=1")
+    assert answer.text == MANUAL
+    assert "manual.md" in answer.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("version", ["2", "-1", "x", "9" * 5000, "1%2F..%2F.."])
+def test_a_version_that_is_not_there_is_no_other(member: TestClient, version: str) -> None:
+    answer = member.get(f"/files/docs/manual.md?version={version}", headers=PAGE)
+    assert answer.status_code in (404, 422)
+    assert "cannot be downloaded" in answer.text
+
+
 def test_a_download_says_when_the_key_is_no_longer_valid() -> None:
     answer = refusal("en", 401)
     assert (answer.status_code, b"not valid" in answer.body) == (401, True)

@@ -70,7 +70,7 @@ def upgrade() -> None:
     )
     op.add_column("change", sa.Column("name", sa.String(length=255), nullable=True))
     # Added one by one: a copy of the table would drop the old one, and what refers to it.
-    deleted = sa.Column("is_deleted", sa.Boolean(), nullable=False, server_default=sa.false())
+    deleted: sa.Column[bool] = sa.Column("is_deleted", sa.Boolean(), nullable=False, server_default=sa.false())
     op.add_column("knowledge_base", deleted)
     for name, default in (("version", "1"), ("upload", "0")):
         op.add_column("file", sa.Column(name, sa.Integer(), nullable=False, server_default=default))

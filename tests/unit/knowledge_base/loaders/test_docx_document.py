@@ -9,8 +9,7 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 
 from server.datatypes import Block
-from server.errors import UnreadableDocument
-from server.knowledge_base.loaders import docx_document
+from server.errors import TooLarge, UnreadableDocument
 from tests.unit.knowledge_base.loaders.conftest import Read
 from tests.unit.knowledge_base.loaders.makers import make_docx
 
@@ -161,10 +160,7 @@ def test_damaged_file_is_refused_with_the_reason(read: Read, content: bytes, rea
         read("a.docx", content)
 
 
-def test_zip_bomb_is_refused_before_it_is_unpacked(
-    read: Read, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(docx_document, "RATIO_FROM", 1 << 20)
+def test_zip_bomb_is_refused_before_it_is_unpacked(read: Read) -> None:
     bomb = rezip(WORD, lambda name, data: bytes(20 << 20) if name == "word/document.xml" else data)
-    with pytest.raises(UnreadableDocument, match="20 MiB"):
-        read("a.docx", bomb)
+    with pytest.raises(TooLarge, match=r"10 MiB.*kb\.max_unpacked_mb"):
+        read("a.docx", bomb, max_unpacked_mb=10)

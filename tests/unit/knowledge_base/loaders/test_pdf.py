@@ -1,7 +1,7 @@
 import pytest
 
 from server.datatypes import Block
-from server.errors import EmptyDocument, UnreadableDocument
+from server.errors import EmptyDocument, TooLarge, UnreadableDocument
 from tests.unit.knowledge_base.loaders.conftest import Read
 from tests.unit.knowledge_base.loaders.makers import Text, make_pdf
 
@@ -168,3 +168,10 @@ def test_unreadable_file_is_refused_with_the_reason(
 def test_pages_without_text_are_empty(read: Read) -> None:
     with pytest.raises(EmptyDocument, match="OCR"):
         read("a.pdf", make_pdf([[], []]))
+
+
+def test_pages_up_to_the_limit_are_read(read: Read) -> None:
+    content = make_pdf([column(f"page {number}") for number in range(3)])
+    assert read("a.pdf", content, max_pages=3).text.count("page") == 3
+    with pytest.raises(TooLarge, match=r"kb\.max_pages"):
+        read("a.pdf", content, max_pages=2)

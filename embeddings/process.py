@@ -1,0 +1,165 @@
+"""The parent's side of the embedding process: start it, ask it, end it.
+
+Knows no queues and no knowledge bases. ``embeddings/serve.py`` is the other side.
+"""
+
+import logging
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from configs import ROOT
+from embeddings import Runtime, Vectors
+from embeddings.frames import receive_frame, send_frame
+from server.errors import EmbeddingFailed
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 180.0  # without a sign of life; the slowest slice on a busy machine takes far less
+STANDARD_ERROR = 2
+
+
+class EmbeddingStuck(EmbeddingFailed):
+    """The embedding process gave no sign of life and was ended."""
+
+
+class EmbeddingProcess:
+    """One child process that embeds texts, started when the first ones come.
+
+    All but ``kill`` is for one thread at a time. The child ends with this process, however that
+    dies: its socket closes then.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: Path,
+        batch_size: int,
+        threads: int,
+        runtime: Runtime,
+        timeout_s: float = TIMEOUT_S,
+        module: str = "embeddings.serve",
+    ) -> None:
+        self.timeout_s = timeout_s
+        self._command = [
+            *(sys.executable, "-m", module, "--cache", str(cache.resolve())),
+            *("--batch-size", str(batch_size), "--threads", str(threads)),
+            *("--runtime", runtime),
+        ]
+        self._child: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the child, or None without one."""
+        child = self._child
+        return child.pid if child else None
+
+    def embed(self, model: str, texts: list[str], dimension: int) -> Vectors:
+        """Return float32 (n, dimension), unit rows in the order of the texts.
+
+        Raises:
+            EmbeddingFailed: the model cannot be loaded, fails or gives no unit vectors, or the
+                child died; the next call tries again, with a new child if need be.
+            EmbeddingStuck: the child gave no sign of life for ``timeout_s``.
+        """
+        try:
+            connection = self._connect()
+            send_frame(connection, {"model": model, "texts": texts})
+            header, body = receive_frame(connection)
+            while "done" in header:
+                header, body = receive_frame(connection)
+        except TimeoutError as error:
+            self.stop()
+            reason = f"its process gave no sign of life for {self.timeout_s:.0f} s and was ended"
+            raise EmbeddingStuck(model=model, reason=reason) from error
+        except (EOFError, OSError, ValueError) as error:
+            reason = f"its process ended ({self._end() or error})"
+            raise EmbeddingFailed(model=model, reason=reason) from error
+        if "error" in header:
+            raise EmbeddingFailed(model=model, reason=str(header["error"]))
+        shape = header.get("rows"), header.get("dimension")
+        if shape != (len(texts), dimension):
+            reason = f"it gave vectors of the shape {shape} for {(len(texts), dimension)}"
+            raise EmbeddingFailed(model=model, reason=reason)
+        return read_vectors(model, body, len(texts), dimension)
+
+    def kill(self) -> None:
+        """End the child at once; safe from any thread. A running ``embed`` fails."""
+        child = self._child
+        if child:
+            child.kill()
+
+    def stop(self) -> None:
+        """End the child, if there is one, and take up what it leaves behind."""
+        self.kill()
+        self._end()
+
+    def _connect(self) -> socket.socket:
+        """Return the connection to a living child.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        if self._child and self._child.poll() is not None:
+            logger.warning("The embedding process ended while idle (%s).", self._end())
+        if self._connection is None:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                ours.settimeout(self.timeout_s)
+                self._connection = ours
+                # A session of its own: what stops the API must not fail the texts of a last
+                # upload. Its standard output is our standard error: nothing may spoil the frames.
+                self._child = subprocess.Popen(  # noqa: S603  # no shell, and our own command
+                    self._command,
+                    cwd=ROOT,
+                    stdin=theirs.fileno(),
+                    stdout=STANDARD_ERROR,
+                    start_new_session=True,
+                )
+        return self._connection
+
+    def _end(self) -> str:
+        """End the child and return how it ended: in a few words, or "" without one."""
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
+        child = self._child
+        if child is None:
+            return ""
+        try:
+            status = child.wait(5)  # it is gone, or goes because its connection closed
+        except subprocess.TimeoutExpired:
+            child.kill()
+            status = child.wait()
+        self._child = None
+        return describe_end(status)
+
+
+def describe_end(status: int) -> str:
+    """Return how a process ended."""
+    if status >= 0:
+        return f"status {status}"
+    name = signal.Signals(-status).name
+    hint = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
+    return f"{name}{hint}"
+
+
+def read_vectors(model: str, content: bytes, rows: int, dimension: int) -> Vectors:
+    """Return little-endian float32 values as unit rows.
+
+    Raises:
+        EmbeddingFailed: they are too few or too many, or a row has not length 1 (or is not finite).
+    """
+    if len(content) != 4 * rows * dimension:
+        reason = f"it gave {len(content)} bytes for {rows} texts of {dimension} dimensions"
+        raise EmbeddingFailed(model=model, reason=reason)
+    vectors: Vectors = np.frombuffer(content, "<f4").reshape(rows, dimension).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not (np.abs(lengths - 1) < 0.01).all():  # false for NaN too
+        raise EmbeddingFailed(model=model, reason="it gave vectors that are not of length 1")
+    return vectors

@@ -1,0 +1,52 @@
+"""The folder ``content/`` of every knowledge base: its files under their names, for people.
+
+A view of what SQL has; knows no uploads and no indexes.
+"""
+
+import logging
+import threading
+
+from server.db.database import Database
+from server.db.files import look_up_file, recently_changed
+from server.db.knowledge_bases import list_kbs
+from server.db.models import KnowledgeBaseRow
+from server.errors import ZhiwenError
+from server.knowledge_base.blobs import BlobStore
+
+logger = logging.getLogger(__name__)
+
+REPAIRED = 256  # changes before a crash that may not have been shown; more than can be under way
+
+
+class ContentView:
+    """Keeps ``content/`` in step with SQL; a failure costs the view, never a file."""
+
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        self.database = database
+        self.blobs = blobs
+        self.lock = threading.Lock()  # so that the folder ends with what was committed last
+
+    def show(self, kb_id: int, file_name: str) -> None:
+        """Make the folder show what SQL has under a name now."""
+        try:
+            with self.lock, self.database.read() as session:
+                kb = session.get(KnowledgeBaseRow, kb_id)
+                if kb is None or kb.is_deleted:
+                    return
+                row = look_up_file(session, kb, file_name)
+                if row:
+                    self.blobs.publish(kb.name, file_name, row.blob)
+                else:
+                    self.blobs.unpublish(kb.name, file_name)
+        except (OSError, ZhiwenError) as error:
+            logger.warning("%r cannot be shown in content/: %s", file_name, error)
+
+    def repair(self) -> None:
+        """Show what changed last in each knowledge base: a crash may have come in between."""
+        with self.database.read() as session:
+            changed = {
+                kb.id: recently_changed(session, kb, REPAIRED) for kb, _ in list_kbs(session)
+            }
+        for kb_id, names in changed.items():
+            for name in sorted(names):
+                self.show(kb_id, name)

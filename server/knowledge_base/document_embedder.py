@@ -1,0 +1,237 @@
+"""Vectors for the texts of many files at once, by way of the embedding process.
+
+Knows no files and no storage: callers bring texts and wait for their vectors.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from embeddings import Vectors
+from embeddings.process import TIMEOUT_S, EmbeddingProcess, EmbeddingStuck
+from server.errors import Cancelled, EmbeddingFailed
+from server.knowledge_base.embedders import EmbedderPool
+
+logger = logging.getLogger(__name__)
+
+PORTION = 256  # texts that go to the process at once: enough to sort by length
+SHARERS = 16  # callers in one portion, so that each gets a fair part of it
+LOOK_EVERY_S = 0.25  # how soon a caller notices that it is cancelled
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """What one caller waits for; ``done`` of its texts have their vectors."""
+
+    model: str
+    texts: list[str]
+    vectors: Vectors
+    done: int = 0
+    error: EmbeddingFailed | None = None
+
+    @property
+    def left(self) -> int:
+        return len(self.texts) - self.done
+
+    @property
+    def is_over(self) -> bool:
+        return self.left == 0 or self.error is not None
+
+
+Share = tuple[Waiting, list[str]]  # the next texts of one caller
+
+
+class DocumentEmbedder:
+    """Embeds for several threads at once, in portions that are shared fairly.
+
+    One thread hands portions to one embedding process. A caller with few texts is not kept waiting
+    by one with many: both are in every portion. The process ends after ``idle_s`` without texts.
+    """
+
+    def __init__(
+        self,
+        pool: EmbedderPool,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        module: str = "embeddings.serve",
+    ) -> None:
+        """Start nothing yet; ``module`` is the program of the process."""
+        self.pool = pool
+        self.process = EmbeddingProcess(
+            cache=pool.cache,
+            batch_size=pool.settings.batch_size,
+            threads=pool.settings.threads,
+            runtime=pool.settings.runtime,
+            timeout_s=timeout_s,
+            module=module,
+        )
+        self._changed = threading.Condition()
+        self._waiting: deque[Waiting] = deque()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def embed(
+        self,
+        model: str,
+        texts: list[str],
+        *,
+        on_progress: Callable[[int], None] = lambda done: None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> Vectors:
+        """Return float32 (n, dimension), unit rows in the order of the texts; blocks.
+
+        ``on_progress`` is called in the thread of the caller, with the number of texts done so far;
+        ``is_cancelled`` several times a second. ``model`` is not "none".
+
+        Raises:
+            Cancelled: ``is_cancelled`` became true.
+            EmbeddingFailed: the model or its process failed; the next call tries again.
+        """
+        embedder = self.pool.get(model)
+        if embedder is None:
+            raise EmbeddingFailed(model=model, reason="it makes no vectors")
+        waiting = Waiting(model, texts, np.empty((len(texts), embedder.dimension), np.float32))
+        if texts:
+            self._add(waiting)
+        try:
+            self._await(waiting, on_progress, is_cancelled)
+        finally:
+            with self._changed:
+                if waiting in self._waiting:
+                    self._waiting.remove(waiting)
+        return waiting.vectors
+
+    def close(self) -> None:
+        """End the process and the thread; whoever waits gets an error, as do later callers."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        while self._thread and self._thread.is_alive():
+            self.process.kill()  # again and again, since it may have been about to start
+            self._thread.join(0.1)
+
+    def _add(self, waiting: Waiting) -> None:
+        with self._changed:
+            if self._is_closed:
+                raise stopping(waiting.model)
+            self._waiting.append(waiting)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="document-embedder", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify_all()
+
+    def _await(
+        self,
+        waiting: Waiting,
+        on_progress: Callable[[int], None],
+        is_cancelled: Callable[[], bool],
+    ) -> None:
+        """Return when all vectors are there, telling of each portion."""
+        told = 0
+        while told < len(waiting.texts):
+            with self._changed:
+                if waiting.done == told and waiting.error is None:
+                    self._changed.wait(LOOK_EVERY_S)
+                done, error = waiting.done, waiting.error
+            if error:
+                raise EmbeddingFailed(model=waiting.model, reason=error.values["reason"]) from error
+            if is_cancelled():
+                raise Cancelled()
+            if done > told:
+                told = done
+                on_progress(done)
+
+    def _work(self) -> None:
+        """Hand portions to the process until ``close``."""
+        while True:
+            with self._changed:
+                patience = self.pool.settings.idle_s if self.process.pid else None
+                self._changed.wait_for(lambda: self._waiting or self._is_closed, patience)
+                if self._is_closed:
+                    break
+                shares = self._take()
+            if shares:
+                self._embed(shares)
+                del shares  # texts and vectors must not outlive their callers
+            else:
+                self.process.stop()
+        self.process.stop()
+        with self._changed:
+            for waiting in self._waiting:
+                waiting.error = stopping(waiting.model)
+            self._changed.notify_all()
+
+    def _take(self) -> list[Share]:
+        """Return the next portion, and put its callers at the end of the queue."""
+        if not self._waiting:
+            return []
+        model = self._waiting[0].model
+        sharers = [waiting for waiting in self._waiting if waiting.model == model][:SHARERS]
+        shares: list[Share] = []
+        room = PORTION
+        # Whoever needs less than an equal part leaves the rest of it to the others.
+        for place, waiting in enumerate(sorted(sharers, key=lambda waiting: waiting.left)):
+            count = min(waiting.left, room // (len(sharers) - place))
+            room -= count
+            shares.append((waiting, waiting.texts[waiting.done : waiting.done + count]))
+        for waiting in sharers:
+            self._waiting.remove(waiting)
+            self._waiting.append(waiting)
+        return shares
+
+    def _embed(self, shares: list[Share]) -> None:
+        """Embed a portion; if it fails, each caller's part alone, for one may be at fault."""
+        waiting = shares[0][0]
+        try:
+            rows = self._embed_once(waiting.model, [text for _, texts in shares for text in texts])
+        except EmbeddingFailed as error:
+            if len(shares) == 1 or isinstance(error, EmbeddingStuck) or self._is_closed:
+                self._fail(shares, error)
+            else:
+                for share in shares:
+                    self._embed([share])
+        except Exception as error:  # the border: without this thread all would hang
+            logger.exception("The texts for the embedding process were lost.")
+            self._fail(shares, EmbeddingFailed(model=waiting.model, reason=str(error)))
+        else:
+            self._finish(shares, rows)
+
+    def _embed_once(self, model: str, texts: list[str]) -> Vectors:
+        """Return the vectors of texts; equal texts are embedded once."""
+        embedder = self.pool.get(model)
+        assert embedder is not None  # noqa: S101  # ``embed`` has refused "none"
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        vectors = self.process.embed(model, list(places), embedder.dimension)
+        return vectors[[places[text] for text in texts]]
+
+    def _finish(self, shares: list[Share], rows: Vectors) -> None:
+        with self._changed:
+            start = 0
+            for waiting, texts in shares:
+                count = len(texts)
+                waiting.vectors[waiting.done : waiting.done + count] = rows[start : start + count]
+                waiting.done += count
+                start += count
+            self._settle()
+
+    def _fail(self, shares: list[Share], error: EmbeddingFailed) -> None:
+        with self._changed:
+            for waiting, _ in shares:
+                waiting.error = error
+            self._settle()
+
+    def _settle(self) -> None:
+        """Forget the callers that need nothing more, and wake all; holds the lock."""
+        self._waiting = deque(waiting for waiting in self._waiting if not waiting.is_over)
+        self._changed.notify_all()
+
+
+def stopping(model: str) -> EmbeddingFailed:
+    """Return the error for texts that come, or still wait, when the service stops."""
+    return EmbeddingFailed(model=model, reason="the service is stopping")

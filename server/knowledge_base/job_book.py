@@ -1,0 +1,69 @@
+"""What jobs there are and how far they are. Reads only; knows no work."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from server.db.database import Database
+from server.db.jobs import count_job_files, files_in_work, find_job, list_job_files, list_jobs
+from server.db.models import JobFileRow, JobRow
+
+SHOWN_FAILURES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A job with the numbers of its files by status, those in work and the first that failed."""
+
+    job: JobRow
+    counts: Mapping[str, int]
+    working: Sequence[JobFileRow]
+    failures: Sequence[JobFileRow]
+
+
+class JobBook:
+    """Tells of jobs; safe to use from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def read(self, job_id: str) -> JobState:
+        """Return a job.
+
+        Raises:
+            UnknownJob: there is none.
+        """
+        with self.database.read() as session:
+            return describe(session, find_job(session, job_id))
+
+    def list_newest(
+        self, *, knowledge_base: str | None, active: bool, limit: int
+    ) -> list[JobState]:
+        """Return jobs, newest first; with ``active`` only those that have not ended."""
+        with self.database.read() as session:
+            jobs = list_jobs(session, knowledge_base=knowledge_base, active=active, limit=limit)
+            return [describe(session, job) for job in jobs]
+
+    def list_files(
+        self, job_id: str, *, status: str | None, offset: int, limit: int
+    ) -> Sequence[JobFileRow]:
+        """Return files of a job in the order in which they came.
+
+        Raises:
+            UnknownJob: there is none.
+        """
+        with self.database.read() as session:
+            find_job(session, job_id)
+            return list_job_files(session, job_id, status=status, offset=offset, limit=limit)
+
+
+def describe(session: Session, job: JobRow) -> JobState:
+    """Return how far a job is."""
+    counts = count_job_files(session, job.id)
+    failures = (
+        list_job_files(session, job.id, status="failed", limit=SHOWN_FAILURES)
+        if counts.get("failed")
+        else []
+    )
+    return JobState(job, counts, files_in_work(session, job.id), failures)

@@ -1,0 +1,66 @@
+"""How much of a file may be read, and the errors that say so. Knows no file format."""
+
+from dataclasses import dataclass
+
+from server.errors import TooLarge
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a loader may take from one file."""
+
+    max_chars: int
+    max_pages: int
+    max_unpacked_mb: int  # bytes that a compressed file may unpack to, in MiB
+
+
+def too_large(name: str, max_chars: int) -> TooLarge:
+    """Return the error about text that is too long."""
+    return TooLarge(
+        what_en=f"The text of {name!r}, counted in characters,",
+        what_zh=f"{name!r} 的文本字符数",
+        limit=f"{max_chars:,}",
+        setting="kb.max_extracted_mb",
+    )
+
+
+def too_many_pages(name: str, max_pages: int) -> TooLarge:
+    """Return the error about a file with too many pages."""
+    return TooLarge(
+        what_en=f"The number of pages of {name!r}",
+        what_zh=f"{name!r} 的页数",
+        limit=f"{max_pages:,}",
+        setting="kb.max_pages",
+    )
+
+
+def unpacks_too_large(name: str, max_unpacked_mb: int) -> TooLarge:
+    """Return the error about a compressed file that would unpack to too much."""
+    return TooLarge(
+        what_en=f"What {name!r} unpacks to",
+        what_zh=f"{name!r} 解压后的内容",
+        limit=f"{max_unpacked_mb:,} MiB",
+        setting="kb.max_unpacked_mb",
+    )
+
+
+def takes_too_much_memory(name: str, memory_mb: int) -> TooLarge:
+    """Return the error about a file that needs more memory than one may have."""
+    return TooLarge(
+        what_en=f"The memory that it takes to read {name!r}",
+        what_zh=f"读取 {name!r} 所需的内存",
+        limit=f"{memory_mb:,} MiB",
+        setting="kb.parse_memory_mb",
+    )
+
+
+def takes_too_long(name: str, timeout_s: int) -> TooLarge:
+    """Return the error about a file that is not read in time."""
+    return TooLarge(
+        what_en=f"The time that it takes to read {name!r}",
+        what_zh=f"读取 {name!r} 所需的时间",
+        limit=f"{timeout_s:,} s",
+        setting="kb.parse_timeout_s",
+    )

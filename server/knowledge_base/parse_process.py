@@ -1,0 +1,125 @@
+"""The process that parses files, one after the other: ``python -m`` with its limits as JSON.
+
+Knows neither knowledge bases nor settings. The files are hostile: whatever they do to this process
+must stay in it. Requests come by standard input, answers go to standard output.
+"""
+
+import faulthandler
+import fcntl
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from server.errors import UnreadableDocument, ZhiwenError
+from server.knowledge_base.loaders import load_document
+from server.knowledge_base.loaders.limits import MIB, Limits, takes_too_much_memory
+from server.knowledge_base.parse_wire import ERRORS, document_messages, error_message, pack, read
+
+NICENESS = 5  # questions come first
+OOM_SCORE = Path("/proc/self/oom_score_adj")
+FIRST_TO_DIE = "500"  # of 1000: where the host runs out of memory, the service shall live
+LONGEST_FILE = MIB  # loaders write nothing, but an import may leave byte code
+GRACE_S = 10  # the service ends a parser that is late; this is for when it cannot
+
+
+def main() -> None:
+    """Answer requests until the service closes the pipe or is gone."""
+    values = json.loads(sys.argv[1])
+    requests, answers = take_pipes()
+    restrain(values["memory_mb"])
+    limits = Limits(values["max_chars"], values["max_pages"], values["max_unpacked_mb"])
+    while (request := read(requests)) is not None:
+        with dying_with_service(requests.fileno(), values["timeout_s"]):
+            answer(answers, Path(request["path"]), request["name"], limits, values["memory_mb"])
+        answers.flush()
+
+
+def take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Return the two pipes, and leave a loader none of them to read or to print to."""
+    requests, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return os.fdopen(requests, "rb"), os.fdopen(answers, "wb")
+
+
+def restrain(memory_mb: int) -> None:
+    """Take from this process what a parser does not need."""
+    faulthandler.enable()  # a crash in a C library then says where
+    os.nice(NICENESS)
+    if OOM_SCORE.exists():
+        OOM_SCORE.write_text(FIRST_TO_DIE)
+    lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_FSIZE, LONGEST_FILE)
+    # Not RLIMIT_AS: libraries map far more than they touch.
+    lower(resource.RLIMIT_DATA, memory_mb * MIB)
+
+
+def lower(which: int, value: int) -> None:
+    """Set a limit unless it is lower already."""
+    _, hard = resource.getrlimit(which)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(which, (value, value))
+
+
+@contextmanager
+def dying_with_service(requests: int, timeout_s: int) -> Iterator[None]:
+    """End this process when the other end of the pipe is closed, or the time is long over.
+
+    By signals whose default is death: a thread that watches would wait for a library that keeps
+    the interpreter's lock, and the kernel's own signal comes with the end of a thread already.
+    """
+    flags = fcntl.fcntl(requests, fcntl.F_GETFL)
+    fcntl.fcntl(requests, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(requests, fcntl.F_SETFL, flags | os.O_ASYNC)
+    signal.alarm(timeout_s + GRACE_S)
+    yield
+    signal.alarm(0)
+    fcntl.fcntl(requests, fcntl.F_SETFL, flags)
+
+
+def answer(answers: BinaryIO, path: Path, name: str, limits: Limits, memory_mb: int) -> None:
+    """Write the document or the error; the last frame stays in the buffer of ``answers``."""
+    answers.write(pack({"begun": True}))
+    answers.flush()
+    try:
+        for message in document_messages(load_document(path, name, limits)):
+            answers.write(pack(message))
+    except Exception as error:  # noqa: BLE001  # one file is the border
+        answers.write(pack(error_message(telling_error(error, name, memory_mb))))
+
+
+def telling_error(error: Exception, name: str, memory_mb: int) -> ZhiwenError:
+    """Return the error that the user sees."""
+    if is_out_of_memory(error):
+        return takes_too_much_memory(name, memory_mb)
+    if isinstance(error, ZhiwenError) and type(error).__name__ in ERRORS:
+        return error
+    traceback.print_exception(error)
+    return UnreadableDocument(
+        name=name,
+        reason_en="the program that reads it met something that it does not know. "
+        "The log of the service says more.",
+        reason_zh="解析程序遇到无法处理的内容，详情请查看服务日志。",
+    )
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether the memory ran out, also where a library or a loader made it another error."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+if __name__ == "__main__":
+    main()

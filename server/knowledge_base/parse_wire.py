@@ -1,0 +1,172 @@
+"""What travels between the service and a process that parses. Knows neither of the two.
+
+A frame is its length in four bytes and an object in JSON. A document is several frames, so that
+neither side holds a large one twice; an error is one.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import Any, BinaryIO
+
+from server.datatypes import Block, Document
+from server.errors import (
+    EmptyDocument,
+    TooLarge,
+    UnreadableDocument,
+    UnsupportedFormat,
+    ZhiwenError,
+)
+
+Message = dict[str, Any]
+
+LENGTH_BYTES = 4
+PORTION_CHARS = 1 << 18  # text of one frame, unless a single block is longer
+BLOCK_CHARS = 64  # what the rest of a block counts for: a million empty ones are no small frame
+# Nothing else may come out of a process that reads hostile files.
+ERRORS: dict[str, type[ZhiwenError]] = {
+    error.__name__: error
+    for error in (EmptyDocument, TooLarge, UnreadableDocument, UnsupportedFormat)
+}
+KINDS = {"text": "text", "heading": "heading", "list": "list", "table": "table"}
+
+
+class BadMessage(ValueError):
+    """The other side sent what this protocol does not have."""
+
+
+def pack(message: Message) -> bytes:
+    """Return the frame of a message."""
+    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+def take(buffer: bytearray) -> Message | None:
+    """Take the first message out of the buffer, None where it has not come in full.
+
+    Raises:
+        BadMessage: it is no object in JSON.
+    """
+    end = LENGTH_BYTES + int.from_bytes(buffer[:LENGTH_BYTES], "big")
+    if len(buffer) < LENGTH_BYTES or len(buffer) < end:
+        return None
+    message = unpack(buffer[LENGTH_BYTES:end])
+    del buffer[:end]
+    return message
+
+
+def read(source: BinaryIO) -> Message | None:
+    """Return the next message of a stream that blocks, None where it has ended.
+
+    Raises:
+        BadMessage: it is no object in JSON, or breaks off.
+    """
+    head = source.read(LENGTH_BYTES)
+    return unpack(source.read(int.from_bytes(head, "big"))) if head else None
+
+
+def unpack(body: bytes | bytearray) -> Message:
+    """Return the message in the body of a frame."""
+    try:
+        message = json.loads(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise BadMessage("not JSON") from error
+    if not isinstance(message, dict):
+        raise BadMessage("not an object")
+    return message
+
+
+def document_messages(document: Document) -> Iterator[Message]:
+    """Yield the blocks in portions, then the title, which ends the document."""
+    portion: list[list[object]] = []
+    chars = 0
+    before: tuple[str, ...] = ()
+    for block in document.blocks:
+        # Most headings are those of the block before; all of them for each would be too much.
+        pairs = zip(before, block.headings, strict=False)
+        kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        portion.append([block.text, block.kind, block.page, kept, block.headings[kept:]])
+        before = block.headings
+        chars += len(block.text) + BLOCK_CHARS
+        if chars > PORTION_CHARS:
+            yield {"blocks": portion}
+            portion, chars = [], 0
+    yield {"blocks": portion}
+    yield {"title": document.title}
+
+
+class DocumentReader:
+    """Puts a document together from its messages, and believes none of them."""
+
+    def __init__(self, *, max_chars: int) -> None:
+        self.max_chars = max_chars
+        self.blocks: list[Block] = []
+        self.headings: tuple[str, ...] = ()
+        self.chars = 0
+
+    def read(self, message: Message) -> Document | None:
+        """Return the document with its last message, None before.
+
+        Raises:
+            BadMessage: the message is not of a document, or the document too long.
+            ZhiwenError: the message is an error.
+        """
+        if "error" in message:
+            raise read_error(message)
+        if "title" in message:
+            return Document(checked(message["title"], str), tuple(self.blocks))
+        for fields in checked(message.get("blocks"), list):
+            self.add(checked(fields, list))
+        return None
+
+    def add(self, fields: list[Any]) -> None:
+        """Add the block with these fields."""
+        try:
+            text, kind, page, kept, further = fields
+            block_kind = KINDS[kind]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadMessage("not a block") from error
+        self.chars += len(checked(text, str)) + len(Document.SEPARATOR)
+        is_page = page is None or checked(page, int) > 0
+        if not is_page or not 0 <= checked(kept, int) <= len(self.headings):
+            raise BadMessage("a number out of range")
+        if self.chars > self.max_chars + len(Document.SEPARATOR):
+            raise BadMessage("more text than asked for")
+        # The same tuple where nothing changed: a million blocks then share it.
+        if further or kept < len(self.headings):
+            added = (checked(heading, str) for heading in checked(further, list))
+            self.headings = (*self.headings[:kept], *added)
+        self.blocks.append(Block(text, block_kind, page, self.headings))  # type: ignore[arg-type]  # from KINDS
+
+
+def checked(value: Any, kind: type[Any]) -> Any:
+    """Return a value of that very type; true is no number.
+
+    Raises:
+        BadMessage: it is of another one.
+    """
+    if type(value) is not kind:
+        raise BadMessage(f"{type(value).__name__} instead of {kind.__name__}")
+    return value
+
+
+def error_message(error: ZhiwenError) -> Message:
+    """Return the message of one of ``ERRORS``."""
+    return {"error": type(error).__name__, "param": error.param, "values": error.values}
+
+
+def read_error(message: Message) -> ZhiwenError:
+    """Return the error of a message.
+
+    Raises:
+        BadMessage: it is none that may travel, or its text lacks a value.
+    """
+    param = message.get("param")
+    values = checked(message.get("values"), dict)
+    texts = {name: checked(value, str) for name, value in values.items()}
+    try:
+        error = ERRORS[message["error"]](param=param and checked(param, str), **texts)
+        error.message("zh")
+    except (KeyError, TypeError) as missing:
+        raise BadMessage("not an error") from missing
+    return error

@@ -1,0 +1,377 @@
+"""Parsers are real processes, and die real deaths."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from configs import ROOT
+from server.errors import (
+    Cancelled,
+    EmptyDocument,
+    TooLarge,
+    UnreadableDocument,
+    UnsupportedFormat,
+    ZhiwenError,
+)
+from server.knowledge_base import parser as parser_module
+from server.knowledge_base.loaders import load_document
+from server.knowledge_base.loaders.limits import MIB, Limits
+from server.knowledge_base.parsing import ParseLimits, ParserPool
+from tests.conformance.test_loaders import SAMPLES
+
+LIMITS = ParseLimits(
+    memory_mb=1024, timeout_s=250, max_chars=64 << 20, max_pages=100, max_unpacked_mb=64
+)
+LONG = b"[" * 1_000_000  # takes many minutes: each bracket looks for its end
+GREEDY = b"- a\n" * 1_000_000
+WITHIN_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[ParserPool]:
+    pool = ParserPool(LIMITS, count=2)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def make_pool() -> Iterator[Callable[..., ParserPool]]:
+    pools: list[ParserPool] = []
+
+    def make(count: int = 1, idle_s: float = 600, **changed: int) -> ParserPool:
+        pools.append(ParserPool(replace(LIMITS, **changed), count=count, idle_s=idle_s))
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        pool.close()
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Callable[[bytes], Path]:
+    def write(content: bytes) -> Path:
+        blob = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        blob.write_bytes(content)
+        return blob
+
+    return write
+
+
+Put = Callable[[bytes], Path]
+MakePool = Callable[..., ParserPool]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def busy_process(pool: ParserPool) -> psutil.Process:
+    """Return the only busy parser once it reads its file."""
+    wait_for(lambda: pool.busy)
+    (parser,) = pool.busy
+    process = psutil.Process(parser.process.pid)
+    wait_for(lambda: "server.knowledge_base.parse_process" in process.cmdline())
+    wait_for(lambda: process.cpu_times().user > 0.3)
+    return process
+
+
+def children() -> set[psutil.Process]:
+    """Return the processes started here that are there, dead ones that nobody buried included."""
+    return set(psutil.Process().children())
+
+
+@pytest.mark.parametrize("extension", sorted(SAMPLES))
+def test_document_is_what_the_loader_reads(shared: ParserPool, put: Put, extension: str) -> None:
+    blob, name = put(SAMPLES[extension]), f"守则{extension}"
+    assert shared.parse(blob, name) == load_document(blob, name, Limits(10_000, 100, 64))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("守则.exe", b"MZ", UnsupportedFormat),
+        ("守则.md", b"---", EmptyDocument),
+        ("守则.docx", b"MZ", UnreadableDocument),
+        ("守则.txt", b"text" * 100, TooLarge),
+    ],
+)
+def test_error_is_that_of_the_loader(
+    make_pool: MakePool, put: Put, name: str, content: bytes, kind: type[ZhiwenError]
+) -> None:
+    pool, blob = make_pool(max_chars=100), put(content)
+    with pytest.raises(kind) as here:
+        pool.parse(blob, name)
+    with pytest.raises(kind) as there:
+        load_document(blob, name, Limits(100, 1, 1))
+    assert here.type is there.type
+    assert (here.value.values, here.value.param) == (there.value.values, there.value.param)
+    assert here.value.message("en") == there.value.message("en")
+    assert here.value.message("zh") == there.value.message("zh")
+    assert len(pool.idle) == 1  # the parser lives on
+
+
+def test_line_of_fifty_megabytes_is_read(shared: ParserPool, put: Put) -> None:
+    content = b"text and " * (50 * MIB // 9)
+    assert len(shared.parse(put(content), "a.txt").text) == len(content) - 1
+
+
+def test_relative_path_is_that_of_the_caller(
+    shared: ParserPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "blob").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    assert shared.parse(Path("blob"), "a.txt").text == "text"
+
+
+def test_missing_file_is_no_damaged_one(shared: ParserPool, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        shared.parse(tmp_path / "none", "a.txt")
+
+
+def test_file_that_takes_too_long_is_refused_and_the_next_one_read(
+    make_pool: MakePool, put: Put
+) -> None:
+    pool = make_pool(timeout_s=1)
+    with pytest.raises(TooLarge, match=r"'a\.md' .* 1 s .*kb\.parse_timeout_s") as caught:
+        pool.parse(put(LONG), "a.md")
+    assert "kb.parse_timeout_s" in caught.value.message("zh")
+    pool.limits = LIMITS  # a start may take longer than a second here
+    assert pool.parse(put(b"text"), "a.txt").text == "text"
+
+
+def test_file_that_takes_too_much_memory_is_refused_and_the_next_one_read(
+    make_pool: MakePool, put: Put
+) -> None:
+    pool = make_pool(memory_mb=80)
+    with pytest.raises(TooLarge, match=r"'a\.md' .* 80 MiB .*kb\.parse_memory_mb"):
+        pool.parse(put(GREEDY), "a.md")
+    assert pool.parse(put(b"text"), "a.txt").text == "text"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM])
+def test_crash_is_an_error_of_the_file_only(
+    make_pool: MakePool, put: Put, number: signal.Signals, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = make_pool()
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(pool.parse, put(LONG), "a.md")
+        busy_process(pool).send_signal(number)
+        with pytest.raises(UnreadableDocument, match=number.name) as caught:
+            reading.result(WITHIN_S)
+    assert number.name in caught.value.message("zh")
+    assert f"'a.md' ended with {-number}" in caplog.text
+    if number in (signal.SIGSEGV, signal.SIGABRT):
+        assert "markdown" in caplog.text  # where it was
+    assert pool.parse(put(b"text"), "a.txt").text == "text"
+
+
+def test_bad_files_stop_none_of_those_beside_them(make_pool: MakePool, put: Put) -> None:
+    pool = make_pool(count=2, memory_mb=80, timeout_s=250)
+    files = [("bad.md", put(GREEDY)), ("bad.docx", put(b"PK")), ("good.txt", put(b"text"))] * 4
+
+    def read(file: tuple[str, Path]) -> str:
+        try:
+            return pool.parse(file[1], file[0]).text
+        except ZhiwenError as error:
+            return error.code
+
+    with ThreadPoolExecutor(len(files)) as threads:
+        results = list(threads.map(read, files))
+    assert results == ["too_large", "unreadable_document", "text"] * 4
+
+
+def test_no_more_files_are_read_at_once_than_allowed(make_pool: MakePool, put: Put) -> None:
+    pool = make_pool(count=2)
+    started = []
+    start = pool._take
+
+    def take() -> object:
+        started.append(len(pool.busy))
+        return start()
+
+    pool._take = take  # type: ignore[method-assign,assignment]
+    blob = put(b"text " * 100_000)
+    with ThreadPoolExecutor(8) as threads:
+        assert len(list(threads.map(lambda _: pool.parse(blob, "a.txt"), range(16)))) == 16
+    assert max(started) <= 2
+    assert len(pool.idle) <= 2
+
+
+def test_cancelled_file_is_given_up_at_once(make_pool: MakePool, put: Put) -> None:
+    pool, cancelled = make_pool(), threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(pool.parse, put(LONG), "a.md", is_cancelled=cancelled.is_set)
+        process = busy_process(pool)
+        cancelled.set()
+        with pytest.raises(Cancelled):
+            reading.result(WITHIN_S)
+    assert not process.is_running()
+    assert pool.parse(put(b"text"), "a.txt").text == "text"
+
+
+def test_file_that_waits_for_a_parser_can_be_cancelled(make_pool: MakePool, put: Put) -> None:
+    pool, cancelled = make_pool(), threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        reading = threads.submit(pool.parse, put(LONG), "a.md")
+        wait_for(lambda: pool.busy)
+        waiting = threads.submit(pool.parse, put(b"text"), "a.txt", is_cancelled=cancelled.is_set)
+        cancelled.set()
+        with pytest.raises(Cancelled):
+            waiting.result(WITHIN_S)
+        assert pool.busy
+        pool.close()
+        with pytest.raises(Cancelled):
+            reading.result(WITHIN_S)
+
+
+def test_closed_pool_has_no_process_and_reads_nothing(make_pool: MakePool, put: Put) -> None:
+    pool = make_pool(count=2)
+    pool.parse(put(b"text"), "a.txt")
+    warm = psutil.Process(pool.idle[0].process.pid)
+    with ThreadPoolExecutor(3) as threads:
+        reading: list[Future[object]] = [
+            threads.submit(pool.parse, put(LONG), "a.md") for _ in range(3)
+        ]
+        wait_for(lambda: len(pool.busy) == 2)
+        processes = [psutil.Process(parser.process.pid) for parser in pool.busy]
+        pool.close()
+        assert not any(process.is_running() for process in [*processes, warm])
+        for future in reading:
+            with pytest.raises(Cancelled):
+                future.result(WITHIN_S)
+    with pytest.raises(Cancelled):
+        pool.parse(put(b"text"), "a.txt")
+
+
+def test_warm_parser_reads_the_next_file(make_pool: MakePool, put: Put) -> None:
+    pool, blob = make_pool(count=2), put(b"text")
+    pool.parse(blob, "a.txt")
+    (first,) = pool.idle
+    pool.parse(blob, "a.txt")
+    assert pool.idle == [first]
+
+
+def test_parser_is_replaced_after_many_files(
+    make_pool: MakePool, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parser_module, "MAX_FILES", 3)
+    pool, blob = make_pool(), put(b"text")
+    for _ in range(3):
+        pool.parse(blob, "a.txt")
+    assert pool.idle == []
+
+
+def test_parser_that_has_grown_is_replaced(
+    make_pool: MakePool, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parser_module, "KEPT_MB", 1)
+    pool = make_pool()
+    pool.parse(put(b"text"), "a.txt")
+    assert pool.idle == []
+
+
+def test_parser_that_died_while_idle_costs_no_file(make_pool: MakePool, put: Put) -> None:
+    pool = make_pool()
+    pool.parse(put(b"text"), "a.txt")
+    process = psutil.Process(pool.idle[0].process.pid)
+    process.kill()
+    wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE)
+    assert pool.parse(put(b"text"), "a.txt").text == "text"
+
+
+def test_parser_that_dies_before_it_takes_the_file_costs_none(
+    make_pool: MakePool, put: Put
+) -> None:
+    pool = make_pool()
+    pool.parse(put(b"text"), "a.txt")
+    process = psutil.Process(pool.idle[0].process.pid)
+    process.suspend()
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(pool.parse, put(b"text"), "a.txt")
+        wait_for(lambda: pool.busy)
+        process.kill()
+        assert reading.result(WITHIN_S).text == "text"
+
+
+def test_idle_parser_ends_and_another_one_starts(make_pool: MakePool, put: Put) -> None:
+    pool, before = make_pool(idle_s=0.1), children()
+    for _ in range(2):
+        pool.parse(put(b"text"), "a.txt")
+        wait_for(lambda: not pool.idle and pool.janitor is None)
+        assert children() == before
+
+
+def test_nothing_is_left_after_many_files_and_crashes(make_pool: MakePool, put: Put) -> None:
+    before = psutil.Process().num_fds(), threading.active_count()
+    known = children()
+    good, bad = put(b"text"), put(b"PK")
+    pool = make_pool(count=2)
+    for number in range(50):
+        pool.parse(good, "a.txt")
+        with pytest.raises(UnreadableDocument):
+            pool.parse(bad, "a.docx")
+        if number % 5 == 0:
+            os.kill(pool.idle[0].process.pid, signal.SIGKILL)
+    assert len(children() - known) <= 2
+    pool.close()
+    wait_for(lambda: (psutil.Process().num_fds(), threading.active_count()) == before)
+    assert children() == known
+
+
+SERVICE = """
+import sys, time
+from pathlib import Path
+from server.knowledge_base.parsing import ParseLimits, ParserPool
+from threading import Thread
+pool = ParserPool(ParseLimits(512, 600, 1 << 20, 9, 9), count=2)
+Thread(target=pool.parse, args=(Path(sys.argv[2]), "a.md"), daemon=True).start()
+while not pool.busy:
+    time.sleep(0.01)
+pool.parse(Path(sys.argv[1]), "a.txt")
+print(*(parser.process.pid for parser in [*pool.busy, *pool.idle]), flush=True)
+time.sleep(600)
+"""
+
+
+def test_parsers_die_with_a_service_that_is_killed(put: Put) -> None:
+    command = [sys.executable, "-c", SERVICE, str(put(b"text")), str(put(LONG))]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
+        try:
+            assert service.stdout is not None
+            parsers = [psutil.Process(int(pid)) for pid in service.stdout.readline().split()]
+            assert len(parsers) == 2
+            wait_for(lambda: parsers[0].cpu_times().user > 0.3)
+        finally:
+            service.kill()
+    assert psutil.wait_procs(parsers, timeout=WITHIN_S)[1] == []
+
+
+def test_parser_has_no_secrets_and_little_power(
+    make_pool: MakePool, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHIWEN_API_KEY", "secret")
+    pool = make_pool(memory_mb=100)
+    pool.parse(put(b"text"), "a.txt")
+    pid = pool.idle[0].process.pid
+    process = psutil.Process(pid)
+    assert not [name for name in process.environ() if name.startswith("ZHIWEN_")]
+    assert process.nice() > psutil.Process().nice()
+    assert resource.prlimit(pid, resource.RLIMIT_DATA) == (100 * MIB, 100 * MIB)
+    assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
+    assert resource.prlimit(pid, resource.RLIMIT_FSIZE)[1] <= MIB
+    assert os.getpgid(pid) == os.getsid(pid) == pid
+    assert process.net_connections() == []
