@@ -77,6 +77,18 @@ def count(job: Job) -> str:
     return " · ".join(words for number, words in parts if number)
 
 
+def draw_bar(job: Job) -> str:
+    """Return how far a job is as HTML; Streamlit's own bar is read aloud in English only."""
+    words = escape(text("jobs.progress", done=settled(job), count=job.total))
+    percent = int(100 * fraction(job))
+    return (
+        f'<div>{words}</div><div class="zw-bar" role="progressbar"'
+        f' aria-label="{escape(name_work(job))}" aria-valuetext="{words}"'
+        f' aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}">'
+        f'<span style="width: {percent}%"></span></div>'
+    )
+
+
 def draw_work(job: Job) -> str:
     """Return the files in work with their stage, and what failed so far, as HTML."""
     lines = [draw_line(file.name, name_stage(file), "working") for file in job.working]

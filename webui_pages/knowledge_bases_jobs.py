@@ -17,14 +17,13 @@ from webui_pages.client import ApiClient, ApiError
 from webui_pages.dialogs import is_dialog_open, open_dialog
 from webui_pages.job_words import (
     count,
+    draw_bar,
     draw_failures,
     draw_outcomes,
     draw_work,
-    fraction,
     is_active,
     name_result,
     name_work,
-    settled,
 )
 from webui_pages.markup import plain
 from webui_pages.menu import make_page
@@ -122,8 +121,7 @@ def show_progress(client: ApiClient, job: Job) -> None:
                 key=f"kb_job_cancel_{job.id}",
             ):
                 cancel(client, job)
-        st.progress(fraction(job), text("jobs.progress", done=settled(job), count=job.total))
-        st.html(draw_work(job) or "&nbsp;")
+        st.html(draw_bar(job) + draw_work(job))
 
 
 def cancel(client: ApiClient, job: Job) -> None:

@@ -15,6 +15,9 @@ STYLE = """
 .zw-added::before { content: "✓"; color: #2e8b57; }
 .zw-kept::before { content: "–"; }
 .zw-refused::before { content: "✗"; color: #d0453b; }
+.zw-bar { height: .5rem; border-radius: .25rem; margin: .35rem 0 .7rem; overflow: hidden;
+  background: color-mix(in srgb, currentColor 12%, transparent); }
+.zw-bar span { display: block; height: 100%; background: #2b8a80; transition: width .6s; }
 .zw-working::before { content: "…"; }
 .st-key-kb_files { gap: 0; }
 .st-key-kb_files [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; gap: .6rem;

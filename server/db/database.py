@@ -108,9 +108,13 @@ def open_sqlite(path: Path) -> Engine:
 def set_up(connection: SqliteConnection, _record: Any) -> None:  # SQLAlchemy's pool record
     """Prepare a new SQLite connection."""
     connection.isolation_level = None  # the driver must not begin transactions on its own
-    for pragma in (
-        "page_size=16384",  # must come before WAL; vectors of a file then lie together
+    is_new = connection.execute("PRAGMA page_count").fetchone()[0] == 0
+    layout = (  # must come before WAL; on a database that exists it would wait for its writers
+        "page_size=16384",  # vectors of a file then lie together
         "auto_vacuum=INCREMENTAL",  # so that room can be given back in small steps
+    )
+    for pragma in (
+        *(layout if is_new else ()),
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",

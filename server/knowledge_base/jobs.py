@@ -124,6 +124,7 @@ class JobRunner:
         self._turns: deque[str] = deque()
         self._running: list[threading.Thread] = []
         self._is_closed = False
+        self._closing = threading.Event()
 
     def lease(self) -> dict[str, Any]:
         """Return who owns a job that this process creates, and until when."""
@@ -183,6 +184,7 @@ class JobRunner:
         """Begin no more work and ask what is running to end."""
         with self._changed:
             self._is_closed = True
+            self._closing.set()
             for job in self._active.values():
                 job.is_cancelled = True
             self._changed.notify_all()
@@ -336,8 +338,7 @@ class JobRunner:
     def _keep(self) -> None:
         """Write progress, renew leases and look for jobs whose owner died, until the end."""
         renewed = time.monotonic()
-        while not self._is_closed:
-            time.sleep(TICK_S)
+        while not self._closing.wait(TICK_S):
             try:
                 self._write_progress()
                 if time.monotonic() - renewed > RENEW_S:

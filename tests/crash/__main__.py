@@ -21,6 +21,7 @@ from tests.crash.faults import Bench, Case
 from tests.crash.points import SERVER, named_points
 from tests.crash.reasons import UNREACHED
 from tests.crash.scenarios import SCENARIOS
+from tests.crash.starter import Starter
 
 LANES = 2  # data folders side by side
 KILLS = 50
@@ -66,7 +67,8 @@ def main() -> int:
 
 def run_scenarios(root: Path, only: str) -> list[Result]:
     """Trace every scenario, then kill it at each of its points, then let the disk be full there."""
-    bench = Bench(root)
+    starter = Starter()
+    bench = Bench(root, starter)
     wanted = [scenario for scenario in SCENARIOS if only in scenario.name]
     for scenario in wanted:
         bench.prepare(scenario)
@@ -90,6 +92,7 @@ def run_scenarios(root: Path, only: str) -> list[Result]:
     )
     if not only:
         results.append(check_reached({case.point for case in cases}))
+    starter.close()
     return results
 
 

@@ -18,6 +18,7 @@ import psutil
 
 from configs import ROOT
 from server.faults import VARIABLE
+from tests.crash.starter import Forked, Starter
 from tests.e2e.processes import free_port, wait_until
 
 READY_WITHIN_S = 90.0  # of a busy machine
@@ -36,6 +37,7 @@ class Folder:
     root: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()  # that runs the process, e.g. with fewer rights
+    starter: Starter | None = None  # that forks the process; None: it starts from nothing
 
     @property
     def data(self) -> Path:
@@ -84,7 +86,7 @@ class Api:
     """One process with its client."""
 
     folder: Folder
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     http: httpx.Client
 
     @property
@@ -176,16 +178,21 @@ class Api:
 def start(folder: Folder, fault: str = "") -> Api:
     """Start a process; it is not awaited."""
     port = free_port()
-    with folder.log.open("ab") as log:
-        process = subprocess.Popen(
-            [*folder.command, sys.executable, str(ROOT / "server" / "api.py")],
-            env=folder.environment(port, fault),
-            cwd=folder.root,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    environment = folder.environment(port, fault)
+    process: subprocess.Popen[bytes] | Forked
+    if folder.starter is not None:
+        process = folder.starter.start(environment, folder.root, folder.log)
+    else:
+        with folder.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*folder.command, sys.executable, str(ROOT / "server" / "api.py")],
+                env=environment,
+                cwd=folder.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
     http = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=REQUEST_S)
     return Api(folder, process, http)
 

@@ -14,6 +14,7 @@ from tests.crash.audit import age, check_folder, rows_of
 from tests.crash.documents import World, allow
 from tests.crash.scenarios import CLOCK, SCENARIOS, Scenario
 from tests.crash.seen import answers, check_world
+from tests.crash.starter import Starter
 from tests.crash.usual import OTHER, QUESTIONS, fill
 
 OFTEN = ("file.", "reindexed_file", "other_vectors", "remove_kb", "lexical", "content", "blob")
@@ -35,8 +36,9 @@ class Case:
 class Bench:
     """Prepared data folders, each made once and copied for every case."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, starter: Starter | None = None) -> None:
         self.root = root
+        self.starter = starter
         self._prepared: dict[object, Path] = {}
 
     def prepare(self, scenario: Scenario) -> Path:
@@ -50,7 +52,7 @@ class Bench:
             else:
                 place.mkdir()
             if scenario.prepare is not None:
-                scenario.prepare(Folder(place))
+                scenario.prepare(Folder(place, starter=self.starter))
             self._prepared[key] = place
         return self._prepared[key]
 
@@ -59,14 +61,14 @@ class Bench:
         place = self.root / "usual"
         if not place.exists():
             place.mkdir()
-            fill(Folder(place))
+            fill(Folder(place, starter=self.starter))
         return place
 
     def copy(self, scenario: Scenario, name: str) -> Folder:
         """Return a copy of that folder."""
         place = self.root / name
         shutil.copytree(self.prepare(scenario), place)
-        return Folder(place, scenario.settings)
+        return Folder(place, scenario.settings, starter=self.starter)
 
 
 def trace(bench: Bench, scenario: Scenario) -> list[Case]:

@@ -101,7 +101,9 @@ def draw_progress(scene: Scene) -> None:
     scene.open(f"/knowledge_bases?kb={make_shelf(scene)}")
     rows = "".join(f"Bed {number} gets {number * 3} litres.\n\n" for number in range(150_000))
     send(scene, {"plan.md": b"# Plan", "scan.txt": b"", "irrigation.txt": rows.encode()})
-    expect(scene.page.locator(".zw-working")).to_contain_text(re.compile(r"\d+ (of|/) \d{3,}"))
+    working = scene.page.locator(".zw-working").filter(has_text="irrigation.txt")
+    expect(working).to_contain_text(re.compile(r"\d+ (of|/) \d{3,}"))
+    expect(scene.page.locator(".zw-working")).to_have_count(1)
 
 
 def send(scene: Scene, files: dict[str, bytes]) -> None:

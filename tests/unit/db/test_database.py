@@ -81,3 +81,14 @@ def test_a_database_locked_by_another_process_is_busy(
         write_fact(session, "x", "1")
     other.rollback()
     other.close()
+
+
+def test_a_connection_opens_while_a_writer_is_active(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUSY_TIMEOUT_S", 0.1)
+    with database.write("test") as session:
+        write_fact(session, "x", "1")
+        session.flush()
+        with Database(tmp_path / "zhiwen.db").read() as reader:
+            assert read_fact(reader, "x") is None

@@ -7,6 +7,7 @@ from server.schemas.jobs import FailedFile, Job, JobFile, WorkingFile
 from server.schemas.native import ErrorDetail
 from webui_pages.job_words import (
     count,
+    draw_bar,
     draw_outcomes,
     draw_work,
     fraction,
@@ -61,6 +62,12 @@ def test_files_in_work_count_by_their_chunks() -> None:
     working = [WorkingFile(name="b", stage="embedding", done=30, total=40)]
     job = make_job(queued=2, done=1, failed=1, working=working)
     assert fraction(job) == pytest.approx((2 + 0.75) / 4)
+
+
+def test_the_bar_says_in_words_how_far_it_is() -> None:
+    drawn = draw_bar(make_job(queued=3, done=1))
+    assert 'aria-label="Adding documents" aria-valuetext="1 of 4 files"' in drawn
+    assert 'aria-valuenow="25"' in drawn
 
 
 def test_a_job_without_files_is_nothing_until_it_ends() -> None:
