@@ -31,7 +31,7 @@ from tqdm import tqdm
 from benchmarks.api_process import Api, serve_api
 from benchmarks.report import label, print_report
 from benchmarks.stages import measure_shares
-from benchmarks.texts import Prose
+from benchmarks.texts import Prose, shuffle_samples
 from configs import ROOT
 
 FILE_BYTES = 4096
@@ -79,9 +79,10 @@ def main() -> None:
         results |= measure_first_files(api, plan)
         for model, prefix in (("none", ""), ("hashing", "hashing_")):
             results |= measure_growth(api, plan, model, prefix)
-        ratios, peer = measure_text(api, plan)
-        results |= ratios
-        baselines |= peer
+        for language in ("en", "zh"):
+            ratios, peer = measure_text(api, plan, language)
+            results |= ratios
+            baselines |= peer
     with serve_api() as api:
         ratios, peer = measure_embedding(api, plan)
         results |= ratios
@@ -218,28 +219,30 @@ def fill(api: Api, kb: str, chunks: int) -> float:
     return time.monotonic() - started
 
 
-def measure_text(api: Api, plan: Plan) -> tuple[dict[str, float], dict[str, float]]:
+def measure_text(api: Api, plan: Plan, language: str) -> tuple[dict[str, float], dict[str, float]]:
     """Return what a large text file costs through all of ours, and through the peer's loader."""
-    create(api, "text", "none", chunk_size=250, chunk_overlap=50)
+    kb, prefix = f"text-{language}", "text5mb" if language == "en" else f"text5mb_{language}"
+    create(api, kb, "none", chunk_size=250, chunk_overlap=50)
     ours: list[float] = []
     theirs: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(prefix="zhiwen-bench-") as folder:
-        for number in progress(range(plan.rounds), "text file"):
-            text = Prose(10 + number).write(plan.text_bytes)
+        for number in progress(range(plan.rounds), f"text file, {language}"):
+            text = shuffle_samples(number, plan.text_bytes, language)
             path = Path(folder) / f"{number}.txt"
             path.write_text(text, "utf-8")
             before = api.settle()
-            upload(api, "text", {path.name: text})
+            upload(api, kb, {path.name: text})
             ours.append((api.settle() - before) / 1000)
             if number < plan.peer_rounds:
                 theirs.append(run_child("benchmarks.peer_loader", str(path)))
     peer_s = median(run["load_cpu_s"] + run["split_cpu_s"] for run in theirs)
     loader_s = median(run["load_cpu_s"] for run in theirs)
     results = {
-        "text5mb_cpu_s": median(ours),
-        "text5mb_vs_unstructured_ratio": peer_s / median(ours),
+        f"{prefix}_cpu_s": median(ours),
+        f"{prefix}_vs_unstructured_ratio": peer_s / median(ours),
     }
-    return results, {"unstructured.text5mb_cpu_s": peer_s, "unstructured.text5mb_load_s": loader_s}
+    baselines = {f"{prefix}_cpu_s": peer_s, f"{prefix}_load_s": loader_s}
+    return results, label("unstructured", baselines)
 
 
 def measure_embedding(api: Api, plan: Plan) -> tuple[dict[str, float], dict[str, float]]:

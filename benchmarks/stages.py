@@ -7,8 +7,8 @@ import json
 import signal
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -51,18 +51,23 @@ def measure_shares(model: str, chunks: int) -> dict[str, float]:
             api.request("POST", "/knowledge_bases", 201, json=body)
             upload(api, "warm-up.txt", texts.pop("warm-up.txt"))
             api.settle()
-            before = by_child(api)
+            before = read_children(api)
+            children = dict(before)
             api.process.send_signal(signal.SIGUSR1)
             for name, text in texts.items():
                 upload(api, name, text)
+                children |= read_children(api)  # often, for they come and go
             api.settle()
-            sums = Counter(by_child(api))
-            sums.subtract(before)
+            children |= read_children(api)
             api.process.send_signal(signal.SIGUSR2)
             while not report.exists():
                 time.sleep(0.05)
-        for part, seconds in json.loads(report.read_text()).items():
-            sums[stage_of(part)] += seconds
+        parts: dict[str, float] = json.loads(report.read_text())
+    sums = dict.fromkeys(STAGES, 0.0)
+    for child, seconds in children.items():
+        sums[child.stage] += seconds - before.get(child, 0.0)
+    for part, seconds in parts.items():
+        sums[stage_of(part)] += seconds
     total = sum(sums.values())
     return {stage: 100 * sums[stage] / total for stage in STAGES}
 
@@ -73,17 +78,25 @@ def upload(api: Api, name: str, text: str) -> None:
     api.request("POST", "/knowledge_bases/shares/files", 201, files=files)
 
 
-def by_child(api: Api) -> dict[str, float]:
-    """Return the CPU seconds of the children by stage, told by their command lines."""
-    sums: Counter[str] = Counter()
-    for child in api.process.children(recursive=True):
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process of the API, and what it does."""
+
+    pid: int
+    stage: str
+
+
+def read_children(api: Api) -> dict[Child, float]:
+    """Return the CPU seconds of each child; their command lines tell what they do."""
+    found: dict[Child, float] = {}
+    for process in api.process.children(recursive=True):
         try:
-            words = " ".join(child.cmdline())
+            words = " ".join(process.cmdline())
             stage = "embed" if "embeddings" in words else "read" if "parse" in words else "rest"
-            sums[stage] += process_clock_s(child.pid)  # type: ignore[assignment]  # seconds
+            found[Child(process.pid, stage)] = process_clock_s(process.pid)
         except (psutil.NoSuchProcess, OSError):  # it has just ended
             continue
-    return dict(sums)
+    return found
 
 
 def stage_of(part: str) -> str:

@@ -1,11 +1,14 @@
-"""Seeded prose in English and Chinese, as much as is wanted. Knows no files and no questions.
+"""Seeded prose in English and Chinese, as much as is wanted. Knows no questions.
 
 The words are made up, but their frequencies follow Zipf's law, so that an index over them has
 common and rare terms as one over real documents has.
 """
 
+import re
 from itertools import accumulate
 from random import Random
+
+from configs import ROOT
 
 SYLLABLES = (
     "ba co da en fi gor hal in jo ket lum mar nor os pel qui ran sel tor un vel wen xi yor zan"
@@ -17,6 +20,18 @@ HAN = (
 )
 WORDS = {"en": 20_000, "zh": 6_000}  # distinct ones
 SENTENCES = 5  # of a paragraph
+SAMPLES = {  # real sentences of a language, and what lies between them
+    "en": (
+        ("api-integration-guide.md", "crop-recipes.md", "design-review-minutes.txt"),
+        r"[A-Z][^.!?\n|#`]{30,300}[.!?]",
+        " ",
+    ),
+    "zh": (
+        ("员工手册.md", "NF-R40安装指南.md", "产品例会纪要.md"),
+        r"[^。！？\n|#]{10,120}[。！？]",
+        "",
+    ),
+}
 
 
 class Prose:
@@ -77,3 +92,18 @@ def make_chinese(random: Random) -> list[str]:
     while len(words) < WORDS["zh"]:
         words["".join(random.sample(HAN, 2))] = None
     return list(words)
+
+
+def shuffle_samples(seed: int, size: int, language: str) -> str:
+    """Return about ``size`` bytes of real sentences in a random order, for what reads languages."""
+    names, pattern, between = SAMPLES[language]
+    folder = ROOT / "samples" / "documents"
+    texts = [(folder / name).read_text("utf-8") for name in names]
+    sentences = [sentence for text in texts for sentence in re.findall(pattern, text)]
+    random = Random(seed)
+    paragraphs: list[str] = []
+    length = 0
+    while length < size:
+        paragraphs.append(between.join(random.sample(sentences, SENTENCES)))
+        length += len(paragraphs[-1].encode()) + 2
+    return "\n\n".join(paragraphs)

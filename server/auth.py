@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 
 from sqlalchemy import delete, select
 
@@ -33,19 +34,24 @@ class KeyStore:
             with self.database.read() as session:
                 self._stored = tuple(session.scalars(select(KeyRow.sha256)))
 
-    def mint_first(self) -> str | None:
-        """Make a key if none is stored, and return it: the only time that it can be read."""
+    def mint_first(self, tell: Callable[[str], None]) -> None:
+        """Make a key if none is stored, and tell it: the only time that it can be read."""
         with self.database.read() as session:
             if session.scalar(select(KeyRow.id).limit(1)) is not None:
-                return None
-        return self.mint()
+                return
+        self.mint(tell)
 
-    def mint(self) -> str:
-        """Make a key in place of all that are stored, and return it."""
+    def mint(self, tell: Callable[[str], None] | None = None) -> str:
+        """Make a key in place of all that are stored, and return it.
+
+        ``tell`` gets it before it counts: no crash leaves a key that nobody has seen.
+        """
         key = f"zw-{secrets.token_urlsafe(24)}"
         with self.database.write("key") as session:
             session.execute(delete(KeyRow))
             session.add(KeyRow(name=FIRST, sha256=hash_key(key)))
+            if tell is not None:
+                tell(key)
         self.load()
         return key
 

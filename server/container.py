@@ -105,7 +105,7 @@ class Container:
         self.database.migrate()
         self.keys.load()
         if needs_key(self.settings) and not self.settings.auth.api_key:
-            self._mint_key()
+            self.keys.mint_first(self._tell_key)
         self.knowledge_bases.recover()
         if self.settings.kb.create_samples:
             create_samples(
@@ -115,12 +115,10 @@ class Container:
                 calibrate=self.calibrator.refresh,
             )
 
-    def _mint_key(self) -> None:
-        key = self.keys.mint_first()
-        if key:
-            site = base_url(ui_host(self.settings), self.settings.ui.port)
-            logger.warning("API key: %s (only its hash is stored; keep it)", key)
-            logger.warning("To log in, open %s/login?key=%s", site, key)
+    def _tell_key(self, key: str) -> None:
+        site = base_url(ui_host(self.settings), self.settings.ui.port)
+        logger.warning("API key: %s (only its hash is stored; keep it)", key)
+        logger.warning("To log in, open %s/login?key=%s", site, key)
 
     async def close(self) -> None:
         """Give everything back."""

@@ -105,8 +105,9 @@ def show_base(client: ApiClient, base: KnowledgeBase) -> None:
     with files:
         present = client.files(base.name)
         show_upload(client, base.name, {file.name for file in present})
-        show_jobs(client, base.name, present)
-        show_files(client, base.name, present)
+        is_working = show_jobs(client, base.name, present)
+        if present or not is_working:
+            show_files(client, base.name, present)
         st.divider()
         label = text("knowledge_bases.delete_confirm", name=plain(base.name))
         if st.button(label, icon=":material/delete:", type="tertiary"):

@@ -48,8 +48,8 @@ def forget_jobs(base: str) -> None:
     st.session_state.get(WATCHED, {}).pop(base, None)
 
 
-def show_jobs(client: ApiClient, base: str, present: Iterable[File]) -> None:
-    """Draw what runs, drawn again by itself, and what has ended."""
+def show_jobs(client: ApiClient, base: str, present: Iterable[File]) -> bool:
+    """Draw what runs, drawn again by itself, and what has ended; return whether anything runs."""
     chunks = {file.name: file.chunks for file in present}
     active, ended = look(client, base)
     with st.container(key="kb_jobs"):
@@ -57,6 +57,7 @@ def show_jobs(client: ApiClient, base: str, present: Iterable[File]) -> None:
             st.fragment(show_active, run_every=REFRESH_S)(client, base)
         for job in ended:
             show_ended(client, job, chunks)
+    return bool(active)
 
 
 def look(client: ApiClient, base: str) -> tuple[list[Job], list[Job]]:

@@ -160,11 +160,16 @@ def test_an_upload_into_a_deleted_knowledge_base_does_not_reach_its_successor(
     client: TestClient, kb: str
 ) -> None:
     service = client.app.state.container.knowledge_bases
-    old, _ = service.get(kb)
-    service.delete(kb)
-    service.create(kb)
+
+    class Slow(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() == 0:  # the upload has begun
+                service.delete(kb)
+                service.create(kb)
+            return super().read(size)
+
     with pytest.raises(UnknownKnowledgeBase):
-        service.ingest.add(old, "a.txt", BytesIO(b"text"), embedder=None, options=IngestOptions())
+        service.add_file(kb, "a.txt", Slow(b"some text"), options=IngestOptions())
     assert service.list_files(kb) == []
 
 

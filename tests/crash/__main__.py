@@ -25,6 +25,7 @@ from tests.crash.starter import Starter
 
 LANES = 2  # data folders side by side
 KILLS = 50
+NEVER_FULL = (".after_", "unlink", "removal", "drop")  # all is written, or something is deleted
 OTHER_TESTS = ("tests/crash/test_points.py", "tests/crash/test_disk.py")
 
 
@@ -51,23 +52,24 @@ def main() -> int:
     flags = parser.parse_args()
     started = time.monotonic()
     root = Path(tempfile.mkdtemp(prefix="zhiwen-crash-"))
+    starter = Starter()
     if flags.only:
-        results = run_scenarios(root, flags.only)
+        results = run_scenarios(root, starter, flags.only)
     else:
         with ThreadPoolExecutor(1) as beside:
             others = beside.submit(run_other_tests)
-            results = run_scenarios(root, "")
-            results += run_kills(root, flags.kills, flags.seed)
+            results = run_scenarios(root, starter, "")
+            results += run_kills(root, starter, flags.kills, flags.seed)
             results += others.result()
+    starter.close()
     print_table(results, time.monotonic() - started)
     if not flags.keep:
         shutil.rmtree(root, ignore_errors=True)
     return int(any(result.error for result in results))
 
 
-def run_scenarios(root: Path, only: str) -> list[Result]:
+def run_scenarios(root: Path, starter: Starter, only: str) -> list[Result]:
     """Trace every scenario, then kill it at each of its points, then let the disk be full there."""
-    starter = Starter()
     bench = Bench(root, starter)
     wanted = [scenario for scenario in SCENARIOS if only in scenario.name]
     for scenario in wanted:
@@ -92,15 +94,14 @@ def run_scenarios(root: Path, only: str) -> list[Result]:
     )
     if not only:
         results.append(check_reached({case.point for case in cases}))
-    starter.close()
     return results
 
 
 def first_of_each_point(cases: Sequence[Case]) -> list[Case]:
-    """Return one case for each point at which a disk can be full: not where a change is done."""
+    """Return one case for each point at which a disk can be full."""
     first: dict[str, Case] = {}
     for case in cases:
-        if ".after_" not in case.point:
+        if not any(word in case.point for word in NEVER_FULL):
             first.setdefault(case.point, case)
     return list(first.values())
 
@@ -112,7 +113,7 @@ def check_reached(reached: set[str]) -> Result:
     return Result("scenarios", "all fault points in the source are reached", error)
 
 
-def run_kills(root: Path, count: int, seed: int) -> list[Result]:
+def run_kills(root: Path, starter: Starter, count: int, seed: int) -> list[Result]:
     """Kill a loaded service again and again, on one data folder for each lane."""
     tell(f"random kills: --seed {seed}")
     results: list[list[Result]] = [[] for _ in range(LANES)]
@@ -120,7 +121,7 @@ def run_kills(root: Path, count: int, seed: int) -> list[Result]:
     def run_lane(lane: int) -> None:
         place = root / f"lane-{lane}"
         place.mkdir()
-        folder, ledger = Folder(place), kills.Ledger()
+        folder, ledger = Folder(place, starter=starter), kills.Ledger()
         kills.prepare(folder, ledger)
         for number in range(lane, count, LANES):
             done = attempt(
@@ -166,6 +167,8 @@ def attempt(group: str, name: str, work: Callable[[], object]) -> Result:
     except Exception as error:  # noqa: BLE001  # the border of the case: others are to come
         result = Result(group, name, f"{type(error).__name__}: {error}")
     tell(f"{group}: {result}")
+    if result.error:
+        tell(result.error)
     return result
 
 

@@ -88,7 +88,7 @@ def leave_work(folder: Folder) -> None:
 def leave_deletion(folder: Folder) -> None:
     """Leave a knowledge base that is hidden, but not removed."""
     with running(folder, "kill=hide_kb.after_commit") as api:
-        must_succeed(api, post(f"/knowledge_bases/{WORDS}/search", query="item 3"))
+        must_succeed(api, post_files(WORDS, {"long.md": LONG}))  # leaves room to give back
         with suppress(*DEAD):
             delete(f"/knowledge_bases/{WORDS}")(api)
         api.wait_dead()
@@ -111,22 +111,30 @@ def damage(folder: Folder) -> None:
 
 def cancel_upload(api: Api) -> httpx.Response:
     """Upload a long file as a job and cancel it."""
-    job = post_files(KB, {"long.md": LONG}, background="true")(api)
-    assert job is not None
-    assert job.status_code == 202, job.text
-    return api.request("POST", f"/jobs/{job.json()['id']}/cancel")
+    job = api.request(
+        "POST",
+        f"/knowledge_bases/{KB}/files",
+        files={"files": ("long.md", LONG)},
+        data={"background": "true"},
+    )
+    return job if job.is_error else api.request("POST", f"/jobs/{job.json()['id']}/cancel")
 
 
 def talk(api: Api) -> httpx.Response:
-    """Begin a conversation, ask in it, rename it and delete it."""
+    """Begin a conversation, ask in it, rename it and delete it, as far as it goes."""
     begun = api.request("POST", "/conversations", json={"knowledge_base": KB})
+    if begun.is_error:
+        return begun
     path = f"/conversations/{begun.json()['id']}"
     question = {"question": "How many kilograms does item 3 weigh?", "knowledge_base": KB}
     options = {"conversation_id": begun.json()["id"], "stream": False}
-    answer = api.request("POST", "/chat", json={**question, **options})
-    assert answer.status_code == 200, answer.text
-    assert api.request("PATCH", path, json={"title": "Weights"}).status_code == 200
-    assert len(api.get(path)["items"]) == 1
+    for method, where, body in (
+        ("POST", "/chat", {**question, **options}),
+        ("PATCH", path, {"title": "Weights"}),
+    ):
+        answer = api.request(method, where, json=body)
+        if answer.is_error:
+            return answer
     return api.request("DELETE", path)
 
 
@@ -214,6 +222,7 @@ SCENARIOS: Sequence[Scenario] = (
         post(f"/knowledge_bases/{WORDS}/reindex", embedding_model="hashing"),
         after={**BEFORE, WORDS: replace(BEFORE[WORDS], model="hashing")},
         accepted=(202,),
+        again=(422,),  # it says that this model is in use already
     ),
     Scenario(
         "restore a version",

@@ -112,14 +112,14 @@ def main() -> None:
     """Import everything, then fork for each line of the input until it ends."""
     for name in PRELOADED:
         __import__(name)
-    is_open = True
+    orders = os.fdopen(0, "rb", buffering=0)  # so that select sees every line
     children: set[int] = set()
-    while is_open or children:
-        if is_open and select.select([sys.stdin], [], [], LOOK_EVERY_S)[0]:
-            line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]  # unbuffered
-            is_open = bool(line)
-            if line:
-                children.add(fork(json.loads(line)))
+    while True:
+        if select.select([orders], [], [], LOOK_EVERY_S)[0]:
+            line = orders.readline()
+            if not line:
+                return
+            children.add(fork(json.loads(line)))
         reap(children)
 
 

@@ -212,7 +212,8 @@ def test_a_second_process_on_the_same_folder_is_refused(folder: Folder) -> None:
         try:
             assert second.process.wait(60) == 1
         finally:
-            second.process.kill()
+            if second.is_alive:
+                second.kill()
             second.http.close()
         assert f"process {api.process.pid}" in api.output()
         assert send(api, post_files(KB, {"c.md": C1})).status_code == 201

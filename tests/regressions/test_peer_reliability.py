@@ -12,6 +12,7 @@ from tests.conftest import make_settings
 from tests.crash.documents import marker, markers_in, write_document
 from tests.regressions.service import Service, at_once, empty, index_files, serving
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 CLIENTS = 8
 EMPTY_FILES = {"zero.txt": b"", "blank.txt": b" \n\t\n"}
 BROKEN_FILES = {

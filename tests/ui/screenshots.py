@@ -93,6 +93,8 @@ def draw_upload(scene: Scene) -> None:
     scene.open(f"/knowledge_bases?kb={make_shelf(scene)}")
     plan = b"# Plan\n\nThe greenhouse opens on 4 May."
     send(scene, {"plan.md": plan, "copy of plan.md": plan, "scan.txt": b"", "a.exe": b"MZ"})
+    dismiss = scene.page.get_by_role("button", name=scene.text("jobs.dismiss"))
+    expect(dismiss).to_be_visible()
     expect(scene.page.locator(".zw-refused")).to_have_count(2)
 
 

@@ -11,10 +11,7 @@ from tests.ui.conftest import Open
 from tests.ui.product import Product
 from tests.ui.test_knowledge_bases import put
 
-# Enough chunks that nobody finishes embedding them while a test looks.
-LONG = "".join(f"Pump {number} delivers {number * 7} litres.\n\n" for number in range(150_000))
 PUMP = "The pump P-1 delivers 7 litres a second."
-STEP = "The step {number} of the inspection takes {number} minutes and is done by two people.\n\n"
 
 
 @pytest.fixture
@@ -24,6 +21,16 @@ def base(product: Product) -> Iterator[str]:
     yield "pumps"
     if "pumps" in {kb["name"] for kb in product.api("GET", "/knowledge_bases").json()}:
         product.api("DELETE", "/knowledge_bases/pumps")
+
+
+def long_files(name: str = "long") -> dict[str, bytes]:
+    """Return files with so many chunks that nobody embeds them while a test looks."""
+    return {
+        f"{name}-{number}.txt": "".join(
+            f"Pump {number}-{line} delivers {line * 7} litres.\n\n" for line in range(120_000)
+        ).encode()
+        for number in range(6)
+    }
 
 
 def open_base(open_page: Open, base: str, **options: str) -> Page:
@@ -51,14 +58,14 @@ def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(
     open_page: Open, product: Product, base: str, tmp_path: Path
 ) -> None:
     page = open_base(open_page, base)
-    add(page, tmp_path, {"long.txt": LONG.encode(), "short.txt": b"A short one."})
+    add(page, tmp_path, long_files())
     expect(page.get_by_role("progressbar")).to_be_visible()
-    working = page.locator(".zw-working").filter(has_text="long.txt")
+    working = page.locator(".zw-working").filter(has_text="long-0.txt")
     expect(working).to_contain_text(re.compile(r"embedding \d+ of \d{4,}"))
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Adding was cancelled")).to_be_visible()
     expect(page.get_by_role("progressbar")).to_have_count(0)
-    assert "long.txt" not in product.file_names(base)
+    assert "long-5.txt" not in product.file_names(base)
 
 
 def test_work_goes_on_while_the_person_is_elsewhere_and_is_shown_again(
@@ -66,7 +73,7 @@ def test_work_goes_on_while_the_person_is_elsewhere_and_is_shown_again(
 ) -> None:
     product.forget_conversations()
     page = open_base(open_page, base)
-    add(page, tmp_path, {"long.txt": LONG.encode()})
+    add(page, tmp_path, long_files())
     expect(page.get_by_role("progressbar")).to_be_visible()
     page.get_by_role("link", name="Ask").click()
     page.get_by_test_id("stChatInputTextArea").fill("How many litres does the pump P-1 deliver?")
@@ -74,7 +81,7 @@ def test_work_goes_on_while_the_person_is_elsewhere_and_is_shown_again(
     expect(page.get_by_test_id("stChatMessage")).to_have_count(2)
     page.goto(f"{product.url}/knowledge_bases?kb={base}")
     expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(page.locator(".zw-working")).to_contain_text("long.txt")
+    expect(page.locator(".zw-working").first).to_contain_text("long-")
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Adding was cancelled")).to_be_visible()
 
@@ -112,18 +119,18 @@ def test_a_dialog_stays_open_when_work_ends(
     open_page: Open, product: Product, base: str, tmp_path: Path
 ) -> None:
     page = open_base(open_page, base)
-    text = "".join(STEP.format(number=number) for number in range(3000))
-    add(page, tmp_path, {"steps.txt": text.encode()})
+    add(page, tmp_path, long_files())
     expect(page.get_by_role("progressbar")).to_be_visible()
     page.get_by_role("button", name="pump.txt").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("tab", name="Chunks").click()
+    (job,) = product.api("GET", "/jobs?active=true").json()
+    product.api("POST", f"/jobs/{job['id']}/cancel")
     # Only the page's own tick takes away what showed the work; the dialog must outlive that.
-    expect(page.get_by_role("progressbar", include_hidden=True)).to_have_count(0, timeout=120_000)
+    expect(page.get_by_role("progressbar", include_hidden=True)).to_have_count(0)
     expect(dialog.locator(".zw-chunk")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_text("Documents added")).to_be_visible()
-    expect(page.get_by_role("button", name="steps.txt")).to_be_visible()
+    expect(page.get_by_text("Adding was cancelled")).to_be_visible()
 
 
 def test_all_files_are_read_again_with_other_chunks(
@@ -174,8 +181,8 @@ def test_work_and_versions_fit_on_a_phone(
 ) -> None:
     page = open_base(open_page, base, locale="zh-CN")
     page.set_viewport_size({"width": 390, "height": 1200})
-    add(page, tmp_path, {f"{'很长的文件名' * 12}.txt": LONG.encode()}, "添加")
-    expect(page.locator(".zw-working")).to_contain_text("正在")
+    add(page, tmp_path, long_files("很长的文件名" * 12), "添加 6 个文件")
+    expect(page.locator(".zw-working").first).to_contain_text("正在")
     assert fits(page.locator('[data-testid="stMain"]'))
     page.get_by_role("button", name="取消").click()
     expect(page.get_by_text("添加已取消")).to_be_visible()

@@ -114,8 +114,9 @@ class TantivyIndex:
     def weights(self, query: Terms) -> Weights:
         """Return the idf of every term of the query."""
         searcher = self.open().searcher()
-        # tantivy counts the dead among the chunks that have a term, and so in its own scores.
-        chunks = searcher.num_docs + self.dead
+        # tantivy counts the dead among the chunks that have a term, and so in its own scores. One
+        # more stands for the rest of the world: with one chunk alone no term would be rare.
+        chunks = searcher.num_docs + self.dead + 1
         return Weights(
             weigh(searcher, "words", query.words, chunks),
             weigh(searcher, "grams", query.grams, chunks),

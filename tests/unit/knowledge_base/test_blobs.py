@@ -19,9 +19,7 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 
 def store(blobs: BlobStore, name: str, content: bytes) -> str:
-    with blobs.stage("kb", name, BytesIO(content)) as staged:
-        staged.keep()
-        return staged.sha256
+    return blobs.store("kb", name, BytesIO(content)).sha256
 
 
 def list_files(folder: Path) -> list[str]:
@@ -34,10 +32,23 @@ def test_kept_bytes_lie_under_their_hash(blobs: BlobStore) -> None:
     assert blobs.folder.blob("kb", sha256).read_bytes() == b"hello"
 
 
-def test_bytes_that_are_not_kept_leave_nothing(blobs: BlobStore) -> None:
-    with blobs.stage("kb", "a.txt", BytesIO(b"hello")) as staged:
-        assert staged.path.read_bytes() == b"hello"
+def test_a_stream_that_breaks_off_leaves_nothing(blobs: BlobStore) -> None:
+    class Broken(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise ConnectionResetError
+            return super().read(3)
+
+    with pytest.raises(ConnectionResetError):
+        blobs.store("kb", "a.txt", Broken(b"hello"))
     assert list_files(blobs.folder.root) == []
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+def test_bytes_are_removed_unless_they_are_used(blobs: BlobStore, is_used: bool) -> None:
+    blob = store(blobs, "a.txt", b"hello")
+    blobs.remove_unused("kb", blob, lambda: is_used)
+    assert blobs.has("kb", blob) is is_used
 
 
 def test_the_same_bytes_are_stored_once(blobs: BlobStore) -> None:

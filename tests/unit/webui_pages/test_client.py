@@ -42,6 +42,15 @@ def test_the_jobs_of_a_knowledge_base_are_listed_newest_first(client: ApiClient)
     assert client.jobs("docs", active=True) == []
 
 
+def test_the_embedding_model_is_changed_by_a_job(client: ApiClient) -> None:
+    client.create_knowledge_base(CreateKnowledgeBase(name="other model"))
+    add(client, "other model", {"manual.md": MANUAL.encode()})
+    job = wait_for(client, client.reindex("other model", Reindex(embedding_model="none")))
+    models = {base.name: base.embedding_model for base in client.knowledge_bases()}
+    client.delete_knowledge_base("other model")
+    assert (job.kind, job.status, models["other model"]) == ("model", "done", "none")
+
+
 def test_a_job_that_has_ended_is_not_cancelled(client: ApiClient) -> None:
     job = add(client, "docs", {"manual.md": MANUAL.encode()})
     assert client.cancel_job(job.id).status == job.status
