@@ -89,13 +89,11 @@ def find_job(session: Session, job_id: str) -> JobRow:
     return job
 
 
-def list_jobs(
-    session: Session, *, knowledge_base: str | None, active: bool, limit: int
-) -> Sequence[JobRow]:
+def list_jobs(session: Session, *, kb_id: int | None, active: bool, limit: int) -> Sequence[JobRow]:
     """Return jobs, newest first."""
     query = select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
-    if knowledge_base is not None:
-        query = query.where(JobRow.knowledge_base == knowledge_base)
+    if kb_id is not None:
+        query = query.where(JobRow.kb_id == kb_id)
     if active:
         query = query.where(JobRow.status.not_in(ENDED))
     return session.scalars(query).all()

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from server.db.database import Database
 from server.db.jobs import count_job_files, files_in_work, find_job, list_job_files, list_jobs
+from server.db.knowledge_bases import find_kb
 from server.db.models import JobFileRow, JobRow
 
 SHOWN_FAILURES = 100
@@ -40,9 +41,14 @@ class JobBook:
     def list_newest(
         self, *, knowledge_base: str | None, active: bool, limit: int
     ) -> list[JobState]:
-        """Return jobs, newest first; with ``active`` only those that have not ended."""
+        """Return jobs, newest first; with ``active`` only those that have not ended.
+
+        Raises:
+            UnknownKnowledgeBase: there is none of that name.
+        """
         with self.database.read() as session:
-            jobs = list_jobs(session, knowledge_base=knowledge_base, active=active, limit=limit)
+            kb_id = None if knowledge_base is None else find_kb(session, knowledge_base).id
+            jobs = list_jobs(session, kb_id=kb_id, active=active, limit=limit)
             return [describe(session, job) for job in jobs]
 
     def list_files(

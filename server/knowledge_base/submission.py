@@ -136,15 +136,24 @@ class Submissions:
         with self.database.read() as session:
             return find_kb(session, name)
 
-    def read_again(self, name: str, *, options: IngestOptions) -> Submitted:
+    def read_again(
+        self, name: str, *, chunk_size: int | None, chunk_overlap: int | None
+    ) -> Submitted:
         """Return the job that reads all files of a knowledge base anew.
+
+        Sizes that are given become those of the knowledge base, for later uploads too.
 
         Raises:
             UnknownKnowledgeBase, InvalidRequest: there is no such job.
         """
-        kb = self._get(name)
-        choose_overlap(options.chunk_size or kb.chunk_size, options.chunk_overlap, kb.chunk_overlap)
-        return self._begin(kb, "reindex", options.as_values(), self._all_files(kb))
+        with self.database.write("reindex_job") as session:
+            kb = find_kb(session, name)
+            kb.chunk_size = chunk_size or kb.chunk_size
+            kb.chunk_overlap = choose_overlap(kb.chunk_size, chunk_overlap, kb.chunk_overlap)
+            rows = list_files(session, kb)
+            files = [NewJobFile(row.name, row.blob, row.size) for row in rows]
+            job = self._add(session, kb, "reindex", {}, files)
+        return Submitted(job, self.jobs.start(job))
 
     def change_model(self, name: str, model: str) -> Submitted:
         """Return the job that gives a knowledge base another embedding model.
@@ -163,7 +172,7 @@ class Submissions:
                 problem_zh=f"{name!r} 已在使用向量模型 {chosen!r}。",
             )
         embedder = self.embedders.get(chosen)
-        with self.database.write("job") as session:
+        with self.database.write("model_job") as session:
             current = self._same(session, kb)
             generation = embedder.generation if embedder else ""
             lacking = files_without_vectors(session, current, generation) if embedder else []
@@ -172,11 +181,6 @@ class Submissions:
             files = [NewJobFile(file_name) for file_name in lacking]
             job = self._add(session, current, "model", {"embedding_model": chosen}, files)
         return Submitted(job, self.jobs.start(job))
-
-    def _all_files(self, kb: KnowledgeBaseRow) -> list[NewJobFile]:
-        with self.database.read() as session:
-            rows = list_files(session, find_kb(session, kb.name))
-        return [NewJobFile(row.name, row.blob, row.size) for row in rows]
 
     def restore_version(self, name: str, file_name: str, version: int) -> Submitted:
         """Return the job that makes an earlier version of a file the present one again.

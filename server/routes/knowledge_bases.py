@@ -17,7 +17,14 @@ from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
 from server.routes.errors import ERRORS
 from server.routes.jobs import accepted, read_job
-from server.routes.uploads import Options, Outcome, add_files, describe_error, submit_files
+from server.routes.uploads import (
+    Options,
+    Outcome,
+    add_files,
+    describe_error,
+    refused_outcomes,
+    submit_files,
+)
 from server.routes.versions import describe_file
 from server.schemas.jobs import Job, Reindex
 from server.schemas.native import (
@@ -90,8 +97,13 @@ async def upload_files(
     if background:
         return await accept_files(objects, wanted, name, files, options)
     job_id, outcomes = await add_files(objects, name, files, options)
+    return answer_outcomes(job_id, outcomes, wanted)
+
+
+def answer_outcomes(job_id: str | None, outcomes: list[Outcome], wanted: Language) -> JSONResponse:
+    """Return what became of the files of an upload."""
     errors = [outcome.error for outcome in outcomes if outcome.error]
-    status = 201 if not errors else 207 if len(errors) < len(files) else errors[0].status
+    status = 201 if not errors else 207 if len(errors) < len(outcomes) else errors[0].status
     results = [describe_outcome(outcome, wanted) for outcome in outcomes]
     body: dict[str, object] = {
         "job": job_id,
@@ -109,15 +121,11 @@ async def accept_files(
     files: list[UploadFile],
     options: IngestOptions,
 ) -> JSONResponse:
-    """Begin the job of an upload and return it.
-
-    Raises:
-        ZhiwenError: no file can be added; that of the first.
-    """
+    """Begin the job of an upload and return it, or the errors if no file can be added."""
     try:
         submitted = await submit_files(objects, name, files, options)
     except AllRefused as refused:
-        raise refused.first from refused
+        return answer_outcomes(None, refused_outcomes(refused), wanted)
     return accepted(await run_sync(read_job, objects, submitted.job.id, wanted))
 
 
@@ -129,8 +137,9 @@ def reindex(objects: Objects, wanted: Wanted, name: str, body: Reindex) -> JSONR
     """
     submissions = objects.knowledge_bases.submissions
     if body.embedding_model is None:
-        options = IngestOptions(True, body.chunk_size, body.chunk_overlap)
-        submitted = submissions.read_again(name, options=options)
+        submitted = submissions.read_again(
+            name, chunk_size=body.chunk_size, chunk_overlap=body.chunk_overlap
+        )
     elif body.chunk_size is None and body.chunk_overlap is None:
         submitted = submissions.change_model(name, body.embedding_model)
     else:

@@ -80,11 +80,14 @@ async def add_files(
     try:
         submitted = await submit_files(objects, kb_name, files, options)
     except AllRefused as refused:
-        return None, [
-            Outcome(file.name, error=read_error(file.error or {})) for file in refused.files
-        ]
+        return None, refused_outcomes(refused)
     await finish(submitted)
     return submitted.job.id, await run_sync(read_outcomes, objects, kb_name, submitted.job.id)
+
+
+def refused_outcomes(refused: AllRefused) -> list[Outcome]:
+    """Return what became of files none of which can be added."""
+    return [Outcome(file.name, error=read_error(file.error or {})) for file in refused.files]
 
 
 def read_outcomes(objects: Container, kb_name: str, job_id: str) -> list[Outcome]:

@@ -53,6 +53,7 @@ def test_an_upload_of_bad_files_only_begins_no_job(client: TestClient, kb: str) 
     answer = send(client, {"x.exe": b"MZ"})
     assert answer.status_code == 415
     assert answer.json()["error"]["code"] == "unsupported_format"
+    assert [file["error"]["code"] for file in answer.json()["files"]] == ["unsupported_format"]
     assert client.get(JOBS).json() == before
 
 
@@ -71,7 +72,10 @@ def test_jobs_are_listed_newest_first(client: TestClient, kb: str) -> None:
     job = wait_for(client, send(client, {"a.txt": b"Some text."}).json())
     assert client.get(JOBS, params={"knowledge_base": "kb"}).json()[0] == job
     assert client.get(JOBS, params={"active": True}).json() == []
-    assert client.get(JOBS, params={"knowledge_base": "other"}).json() == []
+    assert client.get(JOBS, params={"knowledge_base": "other"}).status_code == 404
+    client.delete(KB)
+    client.post("/api/v1/knowledge_bases", json={"name": "kb"})
+    assert client.get(JOBS, params={"knowledge_base": "kb"}).json() == []
 
 
 @pytest.mark.parametrize("path", ["", "/files", "/events"])
@@ -141,6 +145,8 @@ def test_all_files_can_be_read_again_with_other_sizes(client: TestClient, kb: st
     assert (job["kind"], job["status"], job["done"]) == ("reindex", "done", len(before))
     chunks = client.get(f"{KB}/files/own.txt/chunks").json()
     assert all(len(chunk["text"]) <= 40 for chunk in chunks)
+    assert client.get(KB).json()["chunk_size"] == 40
+    assert upload(client, "own.txt", text.encode()).json()["files"][0]["outcome"] == "unchanged"  # type: ignore[attr-defined]
     after = client.get(f"{KB}/files").json()
     assert [(row["sha256"], row["version"]) for row in after] == [
         (row["sha256"], row["version"]) for row in before

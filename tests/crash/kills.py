@@ -17,7 +17,7 @@ KBS = ("left", "right")  # the load uploads into both; more come and go
 WRITERS = 4
 SENTENCES = 30  # at most, of a file
 DELETED, AS_JOB, GONE = 0.25, 0.3, 0.8  # how often a file, an upload, a guest is one
-EARLIEST_S, LATEST_S = 0.05, 2.5  # when a kill comes, counted from the start of the load
+EARLIEST_S, LATEST_S = 0.05, 3.5  # when a kill comes, counted from the start of the load
 AT_START = 0.2  # of the kills come while the service still starts
 START_S = 0.6  # about how long that takes once everything is imported
 
