@@ -85,7 +85,8 @@ class Database:
             free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
             if free > pages:  # fewer are soon used again
                 fault_point("shrink.before")
-                connection.exec_driver_sql(f"PRAGMA incremental_vacuum({int(pages)})").fetchall()
+                cursor = connection.connection.cursor()  # SQLAlchemy does not step through it
+                cursor.execute(f"PRAGMA incremental_vacuum({int(pages)})").fetchall()
             return bool(free > 2 * pages)
 
     def close(self) -> None:

@@ -121,6 +121,8 @@ class FileVersionRow(Table):
     chunk_count: Mapped[int]
     created_at: Mapped[datetime]  # when that version was written
 
+    __table_args__ = (Index(None, "blob"),)
+
 
 class ChunkRow(Table):
     """A chunk of a file. Ids are never used twice, so an index cannot mistake one for another."""

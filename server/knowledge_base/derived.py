@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session
 from embeddings import Embedder, Vectors
 from server.db.database import Database
 from server.db.files import count_chunks
+from server.db.knowledge_bases import load_kb
 from server.db.models import KnowledgeBaseRow
 from server.db.vectors import repair_vectors
 from server.errors import IndexFailed, UnknownKnowledgeBase, ZhiwenError
+from server.faults import fault_point
 from server.knowledge_base.indexes import (
     DENSE_INDEXES,
     LEXICAL_INDEXES,
@@ -38,6 +40,7 @@ from server.knowledge_base.portions import (
 
 logger = logging.getLogger(__name__)
 
+WASTE = 0.25  # share of a lexical index that may be of chunks that went
 PATIENCE_S = 60  # how long a request waits while another one brings the same indexes up to date
 
 
@@ -163,9 +166,7 @@ class IndexKeeper:
             raise OutOfStep(f"it is at {known}, the database only at {kb.revision}")
         if known == 0 and self.lexical.count():
             self.lexical.drop()  # a build was interrupted, and chunks may have gone since
-        for portion in read_portions(session, kb, known):
-            terms = read_terms(session, portion.files)
-            self.lexical.apply(portion.revision, add=terms, remove=portion.removed)
+        fill(self.lexical, session, kb)
         if self._applied < 0:
             held, stored = self.lexical.count(), count_chunks(session, kb.id)
             if held != stored:
@@ -207,6 +208,33 @@ class IndexKeeper:
             dense.apply(portion.revision, add_ids=ids, vectors=vectors, remove=portion.removed)
             self._repairs += repairs
 
+    def compact(self, database: Database) -> None:
+        """Build the lexical index anew beside the old one if much of that is of chunks that went.
+
+        Searches go on meanwhile, and wait only for the change-over.
+
+        Raises:
+            UnknownKnowledgeBase: the knowledge base is gone.
+        """
+        if self._applied < 0 or self.lexical.waste() < WASTE:
+            return
+        folder = self.folder.index(self.kb_id, "lexical")
+        beside = self.folder.index(self.kb_id, "lexical-new")
+        fresh = LEXICAL_INDEXES.get("tantivy")(beside)
+        fresh.drop()
+        try:
+            with database.read() as session:
+                fill(fresh, session, load_kb(session, self.kb_id))
+            with self._use.write_lock(), database.read() as session:
+                fill(fresh, session, load_kb(session, self.kb_id))  # what came meanwhile
+                fresh.close()
+                self.lexical.drop()
+                fault_point("lexical.before_change_over")
+                beside.rename(folder)
+                fault_point("lexical.after_change_over")
+        finally:
+            fresh.drop()
+
     def _distrust(self) -> None:
         """Make the next request open and check the lexical index anew."""
         with self._writing:
@@ -226,6 +254,13 @@ class IndexKeeper:
             self._is_gone = True
             self._dense = None
             self.lexical.drop()
+
+
+def fill(index: LexicalIndex, session: Session, kb: KnowledgeBaseRow) -> None:
+    """Apply to an index what it lacks."""
+    for portion in read_portions(session, kb, index.revision()):
+        terms = read_terms(session, portion.files)
+        index.apply(portion.revision, add=terms, remove=portion.removed)
 
 
 def is_current(dense: Generation | None, kb: KnowledgeBaseRow, embedder: Embedder | None) -> bool:
@@ -290,6 +325,18 @@ class IndexPool:
             except ZhiwenError as error:
                 file_id = repair.damaged.file_id
                 logger.warning("Repaired vectors of file %d were not stored: %s", file_id, error)
+
+    def compact(self) -> None:
+        """Rid the open indexes of what chunks left behind that went, one after the other."""
+        if self.database is None:
+            return
+        with self._lock:
+            keepers = list(self._open.values())
+        for keeper in keepers:
+            try:
+                keeper.compact(self.database)
+            except (DamagedIndex, OutOfStep, OSError, ZhiwenError) as error:
+                logger.warning("An index was not compacted: %s", error)
 
     def drop(self, kb_id: int) -> None:
         """Delete the indexes of a knowledge base that is gone.

@@ -76,7 +76,7 @@ class KnowledgeBases:
         self.settings = settings
         self.on_change = on_change
         self.view = ContentView(database, blobs)
-        self.upkeep = Upkeep(database, blobs, embedders)
+        self.upkeep = Upkeep(database, blobs, embedders, indexes)
         self.parsers = ParserPool(limits_of(settings), count=settings.files_at_once)
         self.documents = DocumentEmbedder(embedders)
         ingest = Ingest(
@@ -225,7 +225,11 @@ class KnowledgeBases:
         checked = check_file_name(file_name)
         with self.database.write("delete_file") as session:
             kb = next_revision(session, find_kb(session, name))
+            row = find_file(session, kb, checked)
+            blobs = {row.blob, *(each.blob for each in list_versions(session, row))}
             remove_file(session, kb, checked)
+        for blob in blobs:
+            self._remove_unused(kb, blob)
         self.view.show(kb.id, checked)
         self.on_change(kb.name)
         logger.info("Deleted %r from %r.", checked, kb.name)
@@ -251,17 +255,22 @@ class KnowledgeBases:
 
     def _after_failure(self, task: Task) -> None:
         """Remove the bytes of a file that could not be added."""
-        blob = task.blob
-        if blob is None:
-            return
         with self.database.read() as session:
             kb = session.get(KnowledgeBaseRow, task.kb_id)
-        if kb is not None and not kb.is_deleted:
-            self.blobs.remove_unused(kb.name, blob, lambda: self._is_used(kb, blob))
+        if task.blob and kb is not None and not kb.is_deleted:
+            self._remove_unused(kb, task.blob)
 
-    def _is_used(self, kb: KnowledgeBaseRow, blob: str) -> bool:
-        with self.database.read() as session:
-            return blob in used_blobs(session, kb, blob)
+    def _remove_unused(self, kb: KnowledgeBaseRow, blob: str) -> None:
+        """Remove bytes unless something needs them; if that fails, the upkeep does it later."""
+
+        def is_used() -> bool:
+            with self.database.read() as session:
+                return blob in used_blobs(session, kb, blob)
+
+        try:
+            self.blobs.remove_unused(kb.name, blob, is_used)
+        except (OSError, ZhiwenError) as error:
+            logger.warning("Bytes that nothing needs are still there: %s", error)
 
     def find_blob(
         self, name: str, file_name: str, version: int | None = None

@@ -14,6 +14,7 @@ from server.db.knowledge_bases import hidden_kbs, list_kbs, remove_other_vectors
 from server.db.models import KnowledgeBaseRow, now
 from server.errors import ZhiwenError
 from server.knowledge_base.blobs import BlobStore
+from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.embedders import EmbedderPool
 
 logger = logging.getLogger(__name__)
@@ -29,8 +30,11 @@ PAGES = 2_000  # free pages of SQLite that are given back in one step, 32 MB
 class Upkeep:
     """Removes what was deleted, in a thread of its own: now and then, and when it is told of it."""
 
-    def __init__(self, database: Database, blobs: BlobStore, embedders: EmbedderPool) -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, embedders: EmbedderPool, indexes: IndexPool
+    ) -> None:
         self.database = database
+        self.indexes = indexes
         self.blobs = blobs
         self.embedders = embedders
         self._wanted = threading.Event()
@@ -85,6 +89,7 @@ class Upkeep:
             if self._is_closing():
                 return
             self._clean_kb(kb)
+        self.indexes.compact()
         with self.database.write("prune_jobs") as session:
             prune_jobs(session, now() - KEPT_JOBS)
         while not self._is_closing() and self.database.shrink(PAGES):

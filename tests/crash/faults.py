@@ -138,7 +138,8 @@ def meet_full_disk(folder: Folder, scenario: Scenario, fault: str) -> bool:
         is_accepted = answer is None or answer.status_code in scenario.accepted
         if answer is not None and not is_accepted:
             right = {507: FULL, 503: "No space left"}  # 503: an index that cannot be made
-            assert right.get(answer.status_code, "-") in answer.text, answer.text
+            assert answer.status_code in right, f"{answer.status_code} {answer.text}"
+            assert right[answer.status_code] in answer.text, answer.text
         if OTHER in scenario.before:
             answers(api, OTHER, QUESTIONS)
         api.stop()

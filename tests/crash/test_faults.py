@@ -13,7 +13,7 @@ from tests.crash.scenarios import SCENARIOS
 from tests.crash.starter import Starter
 
 KILLED = ("upload several files as a job", "delete a knowledge base", "change the embedding model")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

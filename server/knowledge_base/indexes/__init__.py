@@ -88,6 +88,13 @@ class LexicalIndex(Protocol):
             DamagedIndex: the files cannot be read.
         """
 
+    def waste(self) -> float:
+        """Return which share of what is stored belongs to chunks that went, 0 to 1.
+
+        Raises:
+            DamagedIndex: the files cannot be read.
+        """
+
     def drop(self) -> None:
         """Delete everything, damaged files too; afterwards the index is new."""
 

@@ -131,6 +131,11 @@ class TantivyIndex:
         """Return how many chunks the index holds."""
         return self.open().searcher().num_docs
 
+    def waste(self) -> float:
+        """Return which share of the chunks in the files is gone, but not merged away yet."""
+        alive = self.count()
+        return self.dead / max(1, alive + self.dead)
+
     def drop(self) -> None:
         """Delete the folder."""
         with self.lock:

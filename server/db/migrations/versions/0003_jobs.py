@@ -68,6 +68,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("file_id", "version", name=op.f("pk_file_version")),
     )
+    op.create_index(op.f("ix_file_version_blob"), "file_version", ["blob"])
     op.add_column("change", sa.Column("name", sa.String(length=255), nullable=True))
     # Added one by one: a copy of the table would drop the old one, and what refers to it.
     deleted: sa.Column[bool] = sa.Column("is_deleted", sa.Boolean(), nullable=False, server_default=sa.false())
