@@ -1,5 +1,6 @@
 """Connections to the database: set-up, migrations, transactions. Knows no table by name."""
 
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,4 +141,8 @@ def translate_errors() -> Iterator[None]:
             raise DatabaseBusy from error
         if any(word in reason for word in ("full", "readonly", "disk I/O")):
             raise StorageFull(reason=reason) from error
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EROFS):
+            raise StorageFull(reason=error.strerror) from error
         raise

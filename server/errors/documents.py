@@ -69,8 +69,8 @@ class LostFile(ZhiwenError):
     """The row of a file is there, its bytes are not: somebody removed them from the disk."""
 
     code = "lost_file"
-    en = "The stored bytes of {name!r} are missing from the disk. Upload the file again."
-    zh = "磁盘上 {name!r} 的原始文件已丢失，请重新上传。"
+    en = "The stored bytes of {name!r} are missing or changed on the disk. Upload the file again."
+    zh = "磁盘上 {name!r} 的原始文件已丢失或被改动，请重新上传。"
 
 
 class DuplicateKnowledgeBase(Conflict):

@@ -151,8 +151,9 @@ class BlobStore:
     def restore(self, kb_name: str, kb_id: int) -> None:
         """Take back ``discard``, if it was done: the deletion was not committed."""
         if self.folder.trash(kb_id).is_dir():
-            fault_point("trash.before_restore")
-            self.folder.trash(kb_id).rename(self.folder.knowledge_base(kb_name))
+            with storage_errors():
+                fault_point("trash.before_restore")
+                self.folder.trash(kb_id).rename(self.folder.knowledge_base(kb_name))
 
     def empty_trash(self, kb_id: int) -> None:
         """Delete the discarded folder of a knowledge base."""
@@ -169,6 +170,12 @@ class BlobStore:
             self.restore(name, kb_id)
         for trash in self.folder.all_trash():
             shutil.rmtree(trash, ignore_errors=True)
+        kept = {str(kb_id) for kb_id in names}
+        for index in self.folder.indexes.glob("*"):
+            if index.name not in kept:
+                shutil.rmtree(index, ignore_errors=True)
+        for temporary in self.folder.root.glob("[!.]*/content/**/.*.tmp"):
+            temporary.unlink(missing_ok=True)
         known = {self.folder.knowledge_base(name) for name in names.values()}
         for blobs in self.folder.root.glob("[!.]*/blobs"):
             if blobs.parent not in known:

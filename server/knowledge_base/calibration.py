@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 CHANGED = 0.25  # of the files: calibrate again when more of them have changed
 
+DELAY_S = 2.0
+
 Ask = Callable[[str, str], Sequence[tuple[Passage, Evidence]]]
 
 
@@ -33,12 +35,16 @@ class Calibrator:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
         self._lock = threading.Lock()
         self._waiting: set[str] = set()
-        self._is_closed = False
+        self._closed = threading.Event()
 
     def schedule(self, kb_name: str) -> None:
-        """Calibrate soon, if the knowledge base has changed much since the last time."""
+        """Calibrate soon, if the knowledge base has changed much since the last time.
+
+        Changes that follow each other closely are taken together: in a small knowledge base the
+        calibration costs more than the upload.
+        """
         with self._lock:
-            if kb_name not in self._waiting and not self._is_closed:
+            if kb_name not in self._waiting and not self._closed.is_set():
                 self._waiting.add(kb_name)
                 self._worker.submit(self._refresh_quietly, kb_name)
 
@@ -63,6 +69,8 @@ class Calibrator:
         logger.debug("Calibrated %r: %s.", kb_name, dict(result.thresholds))
 
     def _refresh_quietly(self, kb_name: str) -> None:
+        if self._closed.wait(DELAY_S):
+            return
         with self._lock:
             self._waiting.discard(kb_name)
         try:
@@ -75,7 +83,7 @@ class Calibrator:
     def close(self) -> None:
         """Finish what is running, forget what is waiting and what comes."""
         with self._lock:
-            self._is_closed = True
+            self._closed.set()
         self._worker.shutdown(cancel_futures=True)
 
 

@@ -28,6 +28,7 @@ from server.db.models import FileRow, KnowledgeBaseRow
 from server.db.vectors import StoredVectors, pack_vectors
 from server.errors import DuplicateFile, InvalidRequest, LostFile
 from server.knowledge_base.analysis import index_text, language_of
+from server.knowledge_base.blobs import has_hash
 from server.knowledge_base.document_embedder import DocumentEmbedder
 from server.knowledge_base.embedders import EmbedderPool
 from server.knowledge_base.jobs import Progress, Task, Work
@@ -229,6 +230,8 @@ class Ingest:
         path = self.folder.blob(kb.name, blob)
         try:
             size = path.stat().st_size
+            if not has_hash(path, blob):  # changed on the disk, by a person or a fault
+                raise FileNotFoundError
             document = self.parsers.parse(path, task.name, is_cancelled=task.is_cancelled)
         except FileNotFoundError as error:
             self._look_up(task)  # the knowledge base may be gone, with its folder

@@ -294,7 +294,7 @@ class JobRunner:
             return
         except ZhiwenError as trouble:  # nothing can be written; the outcome is still open
             logger.warning("The job %s waits: %s", job.id, trouble)
-            self._put_back(job, task.id, error)
+            self._put_back(job, task.id, trouble)
 
     def _put_back(self, job: ActiveJob, file_id: int, error: ZhiwenError) -> None:
         """Try a file again later, and tell those who wait now."""

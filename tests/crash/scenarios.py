@@ -120,6 +120,13 @@ def cancel_upload(api: Api) -> httpx.Response:
     return job if job.is_error else api.request("POST", f"/jobs/{job.json()['id']}/cancel")
 
 
+def compact(api: Api) -> httpx.Response:
+    """Delete half of what an index has and a knowledge base, after which indexes are compacted."""
+    api.request("DELETE", FILE_A)
+    api.request("POST", f"/knowledge_bases/{KB}/search", json={"query": "item 3"})
+    return api.request("DELETE", f"/knowledge_bases/{WORDS}")
+
+
 def talk(api: Api) -> httpx.Response:
     """Begin a conversation, ask in it, rename it and delete it, as far as it goes."""
     begun = api.request("POST", "/conversations", json={"knowledge_base": KB})
@@ -259,6 +266,14 @@ SCENARIOS: Sequence[Scenario] = (
         accepted=(200,),
         prepare=damage,
         only=("lexical", "vectors"),
+    ),
+    Scenario(
+        "compact an index",
+        compact,
+        after={name: kb for name, kb in with_main({"b.md": B1}).items() if name != WORDS},
+        accepted=(204,),
+        again=(404,),
+        only=("lexical.before_change", "lexical.after_change"),
     ),
     Scenario("have a conversation", talk, after=BEFORE, accepted=(204,)),
 )

@@ -40,7 +40,8 @@ class Starter:
         self._started = threading.Condition()
         self._pids: list[int] = []
         self._ended: dict[int, int] = {}
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def start(self, environment: Mapping[str, str], cwd: Path, log: Path) -> "Forked":
         """Start an API process that appends to a log."""
@@ -68,8 +69,11 @@ class Starter:
     def close(self) -> None:
         """End the process that forks."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait()
+        self._listener.join()
+        self._process.stdout.close()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

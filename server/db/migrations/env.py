@@ -3,6 +3,7 @@
 from alembic import context
 
 from server.db.models import Table
+from server.faults import fault_point
 
 connection = context.config.attributes["connection"]
 context.configure(
@@ -12,4 +13,5 @@ context.configure(
 )
 with context.begin_transaction():
     context.run_migrations()
+fault_point("migrations.before_commit")
 connection.commit()
