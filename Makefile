@@ -30,7 +30,7 @@ demo: setup  ## answer five sample questions over REST, then stop
 	@$(BIN)/python startup.py --demo
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest --ignore=tests/ui
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/ui
 
 crash: setup  ## kill the service at every fault point and 50 times at random (about 6 minutes)
 	$(BIN)/python -m tests.crash
