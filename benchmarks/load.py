@@ -30,7 +30,7 @@ BAD_FILES: Mapping[str, bytes] = MappingProxyType(
         "..\\escape.txt": b"out of the folder",
     }
 )
-REFUSED = (400, 413, 415, 422)  # what a bad file is answered with
+REFUSED = (403, 400, 413, 415, 422)  # what a bad file is answered with
 
 
 class Unexpected(Exception):

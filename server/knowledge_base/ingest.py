@@ -105,12 +105,12 @@ class Ingest:
         kb, present = self._look_up(task)
         sizes = choose_sizes(kb, options)
         if present is not None:
-            if present.upload > task.id:
-                return self._skip(task, "superseded")
             if (present.blob, present.chunk_size, present.chunk_overlap) == (task.blob, *sizes):
                 return self._skip(task, "unchanged")
             if not options.override:
                 raise DuplicateFile(param="file_name", name=task.name)
+            if present.upload > task.id:
+                return self._skip(task, "superseded")
         new = self._read(task, kb, task.blob or "", sizes)
         try:
             self._store_upload(task, kb, new, override=options.override)
@@ -127,10 +127,10 @@ class Ingest:
             if current.embedding_model != kb.embedding_model:
                 raise Outdated
             present = look_up_file(session, current, new.name)
-            if present is not None and present.upload > task.id:
-                raise Superseded
             if present is not None and not override:
                 raise DuplicateFile(param="file_name", name=new.name)  # another one was faster
+            if present is not None and present.upload > task.id:
+                raise Superseded
             note = {
                 "outcome": "added" if present is None else "replaced",
                 "same_content_as": same_content(session, current, new.blob, new.name),

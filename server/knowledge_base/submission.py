@@ -102,7 +102,10 @@ class Submissions:
         check_format(name)
         if name in taken and not options.override:
             raise DuplicateFile(param="file_name", name=name)
-        blob = self.blobs.store(kb.name, name, upload.source)
+        try:
+            blob = self.blobs.store(kb.name, name, upload.source)
+        except FileNotFoundError as error:  # the knowledge base was deleted, with its folder
+            raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name) from error
         taken.add(name)
         return NewJobFile(name, blob.sha256, blob.size)
 
