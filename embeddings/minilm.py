@@ -211,6 +211,6 @@ def build_graph(folder: Path, cache: Path) -> Path:
 def remove_leftovers(cache: Path) -> None:
     """Remove what processes that were killed while they built a graph have left."""
     for path in cache.glob(f"{GRAPH_PREFIX}*.tmp"):
-        pid = int(path.suffixes[-2][1:])
-        if not psutil.pid_exists(pid):
+        pid = path.with_suffix("").suffix[1:]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
             path.unlink(missing_ok=True)

@@ -4,13 +4,18 @@ Knows no queues and no knowledge bases. ``embeddings/serve.py`` is the other sid
 """
 
 import logging
+import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 
 from configs import ROOT
 from embeddings import Runtime, Vectors
@@ -20,6 +25,7 @@ from server.errors import EmbeddingFailed
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 180.0  # without a sign of life; the slowest slice on a busy machine takes far less
+TURNS = 10  # of the timeout, for a child that computes on: a starved one, or one in a loop
 STANDARD_ERROR = 2
 
 
@@ -52,6 +58,7 @@ class EmbeddingProcess:
         ]
         self._child: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
+        self._requests = 0
 
     @property
     def pid(self) -> int | None:
@@ -65,21 +72,27 @@ class EmbeddingProcess:
         Raises:
             EmbeddingFailed: the model cannot be loaded, fails or gives no unit vectors, or the
                 child died; the next call tries again, with a new child if need be.
-            EmbeddingStuck: the child gave no sign of life for ``timeout_s``.
+            EmbeddingStuck: the child gave no sign of life for ``timeout_s``, nor did it compute.
         """
         try:
             connection = self._connect()
-            send_frame(connection, {"model": model, "texts": texts})
-            header, body = receive_frame(connection)
+            self._requests += 1
+            send_frame(connection, {"id": self._requests, "model": model, "texts": texts})
+            header, body = self._receive(connection)
             while "done" in header:
-                header, body = receive_frame(connection)
+                header, body = self._receive(connection)
         except TimeoutError as error:
             self.stop()
-            reason = f"its process gave no sign of life for {self.timeout_s:.0f} s and was ended"
+            reason = (
+                f"its process gave no sign of life for over {self.timeout_s:.0f} s and was ended"
+            )
             raise EmbeddingStuck(model=model, reason=reason) from error
         except (EOFError, OSError, ValueError) as error:
             reason = f"its process ended ({self._end() or error})"
             raise EmbeddingFailed(model=model, reason=reason) from error
+        except BaseException:  # what is left of this answer must not reach the next texts
+            self.stop()
+            raise
         if "error" in header:
             raise EmbeddingFailed(model=model, reason=str(header["error"]))
         shape = header.get("rows"), header.get("dimension")
@@ -112,16 +125,50 @@ class EmbeddingProcess:
             with theirs:
                 ours.settimeout(self.timeout_s)
                 self._connection = ours
-                # A session of its own: what stops the API must not fail the texts of a last
-                # upload. Its standard output is our standard error: nothing may spoil the frames.
+                clean = {name: value for name, value in os.environ.items() if name[:7] != "ZHIWEN_"}
+                # A group of its own: what stops the API must not fail the texts of a last upload.
+                # No session of its own, for Linux would weigh its niceness within that alone.
+                # Its standard output is our standard error: nothing may spoil the frames.
                 self._child = subprocess.Popen(  # noqa: S603  # no shell, and our own command
                     self._command,
                     cwd=ROOT,
+                    env=clean,
                     stdin=theirs.fileno(),
                     stdout=STANDARD_ERROR,
-                    start_new_session=True,
+                    process_group=0,
                 )
         return self._connection
+
+    def _receive(self, connection: socket.socket) -> tuple[Mapping[str, Any], bytes]:
+        """Return the next message about the last request.
+
+        Raises:
+            OSError: as ``receive_frame``; ``TimeoutError`` if nothing comes and the child does
+                nothing either.
+            ValueError: as ``receive_frame``, or it is about another request.
+        """
+        poller = select.poll()
+        poller.register(connection, select.POLLIN)
+        for _ in range(TURNS):
+            worked_s = self._worked_s()
+            if poller.poll(1000 * self.timeout_s):
+                break
+            if self._worked_s() == worked_s:
+                raise TimeoutError
+        else:
+            raise TimeoutError
+        header, body = receive_frame(connection)
+        if header.get("id") != self._requests:
+            raise ValueError("an answer to another request")
+        return header, body
+
+    def _worked_s(self) -> float:
+        """Return how long the child has computed so far; 0 when it is gone."""
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:
+            return 0
+        return float(times.user + times.system)
 
     def _end(self) -> str:
         """End the child and return how it ended: in a few words, or "" without one."""
@@ -144,7 +191,10 @@ def describe_end(status: int) -> str:
     """Return how a process ended."""
     if status >= 0:
         return f"status {status}"
-    name = signal.Signals(-status).name
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:  # most real-time signals have no name
+        name = f"signal {-status}"
     hint = ", perhaps for lack of memory" if -status == signal.SIGKILL else ""
     return f"{name}{hint}"
 

@@ -7,6 +7,7 @@ Knows no knowledge bases. ``embeddings/process.py`` is the other side.
 import argparse
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ class EmbeddingServer:
         self.build = build
         self._requests: SimpleQueue[Any] = SimpleQueue()
         self._built: dict[str, Embedder] = {}
+        self._answered: Any = None  # the id of the request in work, which its answers carry
 
     def run(self) -> None:
         """Answer until the parent is gone; does not return."""
@@ -51,11 +53,12 @@ class EmbeddingServer:
 
     def _tell(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         try:
-            send_frame(self.connection, header, body)
+            send_frame(self.connection, {"id": self._answered, **header}, body)
         except OSError:
             os._exit(0)
 
     def _answer(self, request: Any) -> None:
+        self._answered = request["id"]
         try:
             vectors = self._embed(request["model"], request["texts"])
         except EmbeddingFailed as error:
@@ -84,6 +87,10 @@ class EmbeddingServer:
 
 def main() -> None:
     """Serve the parent on the socket that is the standard input."""
+    # Who stops the service may signal all of its processes; this one ends with its parent, which
+    # lets the file in work finish first.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     parser = argparse.ArgumentParser(description="Embed texts for the parent process.")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--batch-size", type=int, required=True)

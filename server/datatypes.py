@@ -1,6 +1,8 @@
 """The values that travel between the floors, all frozen. Knows no library and no storage."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Literal
 
 Language = Literal["en", "zh"]
@@ -32,6 +34,19 @@ class Document:
     def text(self) -> str:
         """The blocks joined by ``SEPARATOR``; all offsets count characters of this text."""
         return self.SEPARATOR.join(block.text for block in self.blocks)
+
+
+def heading_changes(blocks: Iterable[Block]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield for each block how many headings of the block before stay, and which come after them.
+
+    Most blocks have all of them: a copy for each would be far longer than the text.
+    """
+    before: tuple[str, ...] = ()
+    for block in blocks:
+        pairs = zip(before, block.headings, strict=False)
+        kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        yield kept, block.headings[kept:]
+        before = block.headings
 
 
 @dataclass(frozen=True, slots=True)

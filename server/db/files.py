@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from server.datatypes import Chunk, Document, Passage
+from server.datatypes import Chunk, Document, Passage, heading_changes
 from server.db.models import (
     ChangeRow,
     ChunkRow,
@@ -189,9 +189,10 @@ def describe(row: FileRow, new: NewFile, revision: int) -> None:
     """Copy the columns of a file; changes the row."""
     row.blob, row.size = new.blob, new.size
     row.title, row.text = new.document.title, new.document.text
+    blocks = new.document.blocks
     row.blocks = [
-        [len(block.text), block.kind, block.page, list(block.headings)]
-        for block in new.document.blocks
+        [len(block.text), block.kind, block.page, kept, further]
+        for block, (kept, further) in zip(blocks, heading_changes(blocks), strict=True)
     ]
     row.chunk_count = len(new.chunks)
     row.chunk_size, row.chunk_overlap = new.chunk_size, new.chunk_overlap

@@ -70,6 +70,7 @@ def add_job_files(session: Session, job_id: str, files: Sequence[NewJobFile]) ->
                     "status": "failed" if file.error else "queued",
                     "done": 0,
                     "total": 0,
+                    "attempts": 0,
                     "note": file.error,
                 }
                 for file in files
@@ -95,7 +96,7 @@ def list_jobs(session: Session, *, kb_id: int | None, active: bool, limit: int) 
     if kb_id is not None:
         query = query.where(JobRow.kb_id == kb_id)
     if active:
-        query = query.where(JobRow.status.not_in(ENDED))
+        query = query.where(JobRow.status == "running")
     return session.scalars(query).all()
 
 
@@ -151,7 +152,7 @@ def unowned_jobs(session: Session, at: datetime) -> Sequence[str]:
     return session.scalars(
         select(JobRow.id)
         .where(
-            JobRow.status.not_in(ENDED),
+            JobRow.status == "running",
             or_(JobRow.lease_until.is_(None), JobRow.lease_until < at),
         )
         .order_by(JobRow.created_at, JobRow.id)
@@ -161,7 +162,12 @@ def unowned_jobs(session: Session, at: datetime) -> Sequence[str]:
 def free_jobs(session: Session) -> None:
     """Take all jobs from their owners: for a start that knows that none of them lives."""
     session.execute(
-        update(JobRow).where(JobRow.status.not_in(ENDED)).values(owner=None, lease_until=None)
+        update(JobRow).where(JobRow.status == "running").values(owner=None, lease_until=None)
+    )
+    session.execute(
+        update(JobFileRow)
+        .where(JobFileRow.status == "queued", JobFileRow.stage.is_not(None))
+        .values(stage=None, attempts=JobFileRow.attempts + 1)
     )
 
 
@@ -182,12 +188,17 @@ def claim_job(
     return session.get(JobRow, job_id, populate_existing=True) if claimed else None
 
 
-def renew_leases(session: Session, owner: str, *, until: datetime) -> None:
-    """Keep the owner's jobs for longer."""
-    session.execute(
-        update(JobRow)
-        .where(JobRow.owner == owner, JobRow.status == "running")
-        .values(lease_until=until)
+def renew_leases(
+    session: Session, owner: str, job_ids: Sequence[str], *, until: datetime
+) -> set[str]:
+    """Keep jobs for longer; return those that are still the owner's and not ended."""
+    return set(
+        session.scalars(
+            update(JobRow)
+            .where(JobRow.id.in_(job_ids), JobRow.owner == owner, JobRow.status == "running")
+            .values(lease_until=until)
+            .returning(JobRow.id)
+        )
     )
 
 
@@ -200,8 +211,8 @@ def note_progress(session: Session, file_id: int, stage: str, done: int, total: 
     )
 
 
-def settle_file(session: Session, file_id: int, status: str, note: Mapping[str, Any]) -> None:
-    """Write the outcome of a file.
+def settle_file(session: Session, file_id: int, status: str, note: Mapping[str, Any]) -> JobFileRow:
+    """Write the outcome of a file and return it.
 
     Raises:
         Cancelled: it has one already; take back what this transaction did.
@@ -214,6 +225,7 @@ def settle_file(session: Session, file_id: int, status: str, note: Mapping[str, 
     ).all()
     if not settled:
         raise Cancelled
+    return session.get_one(JobFileRow, file_id)
 
 
 def close_job(session: Session, job_id: str) -> bool:
@@ -260,8 +272,37 @@ def cancel_job(session: Session, job_id: str, note: Mapping[str, Any]) -> None:
 def jobs_of_kb(session: Session, kb_id: int) -> Sequence[str]:
     """Return the ids of the jobs of a knowledge base that have not ended."""
     return session.scalars(
-        select(JobRow.id).where(JobRow.kb_id == kb_id, JobRow.status.not_in(ENDED))
+        select(JobRow.id).where(JobRow.kb_id == kb_id, JobRow.status == "running")
     ).all()
+
+
+def open_jobs(session: Session, kb_id: int, kind: str) -> Sequence[str]:
+    """Return the ids of the jobs of a kind that a knowledge base has and that have not ended."""
+    return session.scalars(
+        select(JobRow.id).where(
+            JobRow.kb_id == kb_id, JobRow.kind == kind, JobRow.status == "running"
+        )
+    ).all()
+
+
+def cancel_uploads(session: Session, kb_id: int, name: str, note: Mapping[str, Any]) -> None:
+    """End the uploads of a file that are still to be done: it was deleted after they came."""
+    jobs = session.scalars(
+        update(JobFileRow)
+        .where(
+            JobFileRow.job_id.in_(
+                select(JobRow.id).where(
+                    JobRow.kb_id == kb_id, JobRow.kind == "add", JobRow.status == "running"
+                )
+            ),
+            JobFileRow.name == name,
+            JobFileRow.status == "queued",
+        )
+        .values(status="cancelled", note=dict(note), stage=None)
+        .returning(JobFileRow.job_id)
+    ).all()
+    for job_id in set(jobs):
+        close_job(session, job_id)
 
 
 def prune_jobs(session: Session, before: datetime) -> None:

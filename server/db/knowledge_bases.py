@@ -144,10 +144,12 @@ def change_model(session: Session, kb: KnowledgeBaseRow, model: str) -> None:
     log_change(session, current, "model")
 
 
-def store_calibration(session: Session, kb_id: int, calibration: dict[str, Any]) -> None:
-    """Keep what off-topic detection has learned from a knowledge base."""
+def store_calibration(session: Session, kb: KnowledgeBaseRow, calibration: dict[str, Any]) -> None:
+    """Keep what off-topic detection has learned, unless the model has changed meanwhile."""
     session.execute(
-        update(KnowledgeBaseRow).where(KnowledgeBaseRow.id == kb_id).values(calibration=calibration)
+        update(KnowledgeBaseRow)
+        .where(KnowledgeBaseRow.id == kb.id, KnowledgeBaseRow.embedding_model == kb.embedding_model)
+        .values(calibration=calibration)
     )
 
 

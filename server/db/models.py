@@ -90,13 +90,14 @@ class FileRow(Table):
     size: Mapped[int] = mapped_column(BigInteger)  # bytes
     title: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text, deferred=True)  # what the offsets count
-    blocks: Mapped[list[Any]] = mapped_column(deferred=True)  # [length, kind, page, headings]
+    # [length, kind, page, headings kept, further ones], up to 0.2.0 [length, kind, page, headings]
+    blocks: Mapped[list[Any]] = mapped_column(deferred=True)
     chunk_count: Mapped[int]
     chunk_size: Mapped[int]
     chunk_overlap: Mapped[int]
     revision: Mapped[int]
     version: Mapped[int] = mapped_column(default=1, server_default="1")  # counts the uploads
-    upload: Mapped[int] = mapped_column(default=0, server_default="0")  # job_file.id behind it
+    upload: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # job_file.id
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -188,7 +189,7 @@ class JobRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "status"), Index(None, "created_at"))
+    __table_args__ = (Index(None, "status"), Index(None, "created_at"), Index(None, "kb_id"))
 
 
 class JobFileRow(Table):
@@ -203,6 +204,7 @@ class JobFileRow(Table):
     size: Mapped[int] = mapped_column(BigInteger, default=0)  # bytes
     status: Mapped[str] = mapped_column(String(10))  # queued, done, skipped, failed, cancelled
     stage: Mapped[str | None] = mapped_column(String(10))  # of a queued file that is in work
+    attempts: Mapped[int] = mapped_column(default=0)  # that ended with the process
     done: Mapped[int] = mapped_column(default=0)  # chunks that are embedded
     total: Mapped[int] = mapped_column(default=0)  # chunks
     note: Mapped[dict[str, Any] | None]  # what is to be said of it: code, en, zh, status

@@ -8,6 +8,7 @@ ZhiwenError
 │   │   └── UnsafeName (403)    a name that tries to leave its folder
 │   ├── EmptyQuestion
 │   ├── EmptyDocument           a file without any text
+│   ├── Interrupted             a file at which the whole service ended again and again
 │   ├── UnreadableDocument      a corrupt, encrypted or wrongly encoded file
 │   ├── PromptTooLong           a prompt that leaves no room in the context window
 │   └── UnknownPrompt (404)
@@ -34,6 +35,7 @@ ZhiwenError
 │   ├── ModelBusy (429)         too many requests wait for a model
 │   ├── EmbeddingFailed
 │   ├── IndexFailed
+│   ├── ParserUnavailable       the program that reads files does not start
 │   ├── DatabaseBusy
 │   └── DataDirectoryInUse
 ├── StorageFull (507)
@@ -66,8 +68,10 @@ from server.errors.documents import (
     DuplicateKnowledgeBase,
     EmptyDocument,
     IndexFailed,
+    Interrupted,
     InvalidName,
     LostFile,
+    ParserUnavailable,
     StorageFull,
     UnknownFile,
     UnknownJob,
@@ -106,6 +110,7 @@ __all__ = [
     "Forbidden",
     "IndexFailed",
     "InternalError",
+    "Interrupted",
     "InvalidName",
     "InvalidRequest",
     "LanguageModelFailed",
@@ -115,6 +120,7 @@ __all__ = [
     "ModelFailed",
     "NoLanguageModel",
     "NotFound",
+    "ParserUnavailable",
     "PromptTooLong",
     "StartError",
     "StorageFull",

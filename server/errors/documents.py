@@ -90,6 +90,17 @@ class DuplicateFile(Conflict):
     zh = "{name!r} 已存在。如需替换请将 override 设为 true。"
 
 
+class ParserUnavailable(Unavailable):
+    """The program that reads files does not start; the files are not to blame."""
+
+    code = "parser_unavailable"
+    en = (
+        "{name!r} was not read: the program that reads files could not be started. "
+        "The log of the service says more."
+    )
+    zh = "未能读取 {name!r}：读取文件的程序无法启动，详情请查看服务日志。"
+
+
 class IndexFailed(Unavailable):
     """An index could not be brought up to date; the next request tries again."""
 
@@ -130,6 +141,14 @@ class StorageFull(ZhiwenError):
         "Free some space or make the data folder writable, then try again."
     )
     zh = "磁盘无法写入：{reason}。请清理空间或确认数据目录可写，然后重试。"
+
+
+class Interrupted(BadInput):
+    """The whole service ended again and again while it worked on a file."""
+
+    code = "interrupted"
+    en = "The service ended {times} times while it worked on {name!r}, so it was given up."
+    zh = "处理 {name!r} 时服务已意外结束 {times} 次，因此放弃该文件。"
 
 
 class UnknownJob(NotFound):

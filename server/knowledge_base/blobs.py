@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -53,7 +53,7 @@ class BlobStore:
         temporary = folder / f".{secrets.token_hex(8)}.tmp"
         with storage_errors():
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(exist_ok=True)
                 sha256, size = self._copy(source, temporary, file_name)
                 with self._collecting:  # what is being collected may have this very name
                     fault_point("blob.before_rename")
@@ -65,10 +65,24 @@ class BlobStore:
                 temporary.unlink(missing_ok=True)
         return Blob(sha256, size)
 
+    def make_folder(self, kb_name: str) -> None:
+        """Make the folder of a knowledge base, for good."""
+        with storage_errors():
+            folder = self.folder.blobs(kb_name)
+            fault_point("folder.before")
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
+            sync_folder(self.folder.root)
+
     def has(self, kb_name: str, sha256: str) -> bool:
         """Return whether the bytes with this hash are there, and not just being removed."""
         with self._collecting:
             return self.folder.blob(kb_name, sha256).is_file()
+
+    def remove_leftovers(self, kb_name: str) -> None:
+        """Remove what an interrupted ``publish`` left in ``content/``; only while none runs."""
+        for path in (self.folder.knowledge_base(kb_name) / "content").glob("**/.*.tmp"):
+            path.unlink(missing_ok=True)
 
     def remove_unused(self, kb_name: str, sha256: str, is_used: Callable[[], bool]) -> None:
         """Remove bytes unless they are used.
@@ -147,6 +161,7 @@ class BlobStore:
             fault_point("trash.before_rename")
             folder.rename(self.folder.trash(kb_id))
             fault_point("trash.after_rename")
+            sync_folder(self.folder.root)
 
     def restore(self, kb_name: str, kb_id: int) -> None:
         """Take back ``discard``, if it was done: the deletion was not committed."""
@@ -156,32 +171,27 @@ class BlobStore:
                 self.folder.trash(kb_id).rename(self.folder.knowledge_base(kb_name))
 
     def empty_trash(self, kb_id: int) -> None:
-        """Delete the discarded folder of a knowledge base."""
+        """Delete the discarded folder of a knowledge base.
+
+        Raises:
+            OSError: something of it is still there.
+        """
         fault_point("trash.before_removal")
-        shutil.rmtree(self.folder.trash(kb_id), ignore_errors=True)
+        if self.folder.trash(kb_id).is_dir():
+            shutil.rmtree(self.folder.trash(kb_id))
         fault_point("trash.after_removal")
 
     def recover(self, names: Mapping[int, str]) -> None:
-        """Finish or take back deletions that a crash interrupted, given the names by id.
-
-        Blobs of a knowledge base that does not exist belong to an upload that came too late.
-        """
+        """Finish or take back deletions that a crash interrupted, given the names by id."""
         for kb_id, name in names.items():
             self.restore(name, kb_id)
+            self.make_folder(name)
         for trash in self.folder.all_trash():
             shutil.rmtree(trash, ignore_errors=True)
         kept = {str(kb_id) for kb_id in names}
         for index in self.folder.indexes.glob("*"):
             if index.name not in kept:
                 shutil.rmtree(index, ignore_errors=True)
-        for temporary in self.folder.root.glob("[!.]*/content/**/.*.tmp"):
-            temporary.unlink(missing_ok=True)
-        known = {self.folder.knowledge_base(name) for name in names.values()}
-        for blobs in self.folder.root.glob("[!.]*/blobs"):
-            if blobs.parent not in known:
-                shutil.rmtree(blobs, ignore_errors=True)
-                with suppress(OSError):  # it holds more, which is not ours
-                    blobs.parent.rmdir()
 
 
 def too_large(file_name: str, max_bytes: int) -> TooLarge:

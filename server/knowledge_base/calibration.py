@@ -65,7 +65,7 @@ class Calibrator:
         passages = [found[chunk_id] for chunk_id in sorted(found)]
         result = calibrate(passages, lambda question: self.ask(kb_name, question))
         with self.database.write("calibration") as session:
-            store_calibration(session, kb.id, write_calibration(result, kb.revision, files))
+            store_calibration(session, kb, write_calibration(result, kb.revision, files))
         logger.debug("Calibrated %r: %s.", kb_name, dict(result.thresholds))
 
     def _refresh_quietly(self, kb_name: str) -> None:

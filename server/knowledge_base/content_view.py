@@ -44,9 +44,11 @@ class ContentView:
     def repair(self) -> None:
         """Show what changed last in each knowledge base: a crash may have come in between."""
         with self.database.read() as session:
-            changed = {
-                kb.id: recently_changed(session, kb, REPAIRED) for kb, _ in list_kbs(session)
-            }
+            kbs = [kb for kb, _ in list_kbs(session)]
+            changed = {kb.id: recently_changed(session, kb, REPAIRED) for kb in kbs}
+        kb_names = {kb.id: kb.name for kb in kbs}
         for kb_id, names in changed.items():
+            with self.lock:
+                self.blobs.remove_leftovers(kb_names[kb_id])
             for name in sorted(names):
                 self.show(kb_id, name)

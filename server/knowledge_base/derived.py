@@ -181,7 +181,7 @@ class IndexKeeper:
         until the last search that began with it ends.
         """
         dense = self._dense
-        if dense is None or dense.name != embedder.generation:
+        if dense is None or dense.name != embedder.generation or is_unfinished(dense.index):
             dense = self._make_dense(embedder)
         try:
             self._apply_rows(session, kb, dense.index, embedder)
@@ -228,6 +228,7 @@ class IndexKeeper:
             with self._use.write_lock(), database.read() as session:
                 fill(fresh, session, load_kb(session, self.kb_id))  # what came meanwhile
                 fresh.close()
+                self._applied = -1  # so that the next request looks what there is, come what may
                 self.lexical.drop()
                 fault_point("lexical.before_change_over")
                 beside.rename(folder)
@@ -272,6 +273,11 @@ def is_current(dense: Generation | None, kb: KnowledgeBaseRow, embedder: Embedde
         and dense.name == embedder.generation
         and dense.index.revision() >= kb.revision
     )
+
+
+def is_unfinished(dense: DenseIndex) -> bool:
+    """Return whether the first build of an index was interrupted; chunks may have gone since."""
+    return dense.revision() == 0 and dense.count() > 0
 
 
 class IndexPool:

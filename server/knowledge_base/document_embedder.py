@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 PORTION = 256  # texts that go to the process at once: enough to sort by length
 SHARERS = 16  # callers in one portion, so that each gets a fair part of it
 LOOK_EVERY_S = 0.25  # how soon a caller notices that it is cancelled
+STOPPING = "the service is stopping"
 
 
 @dataclass(slots=True, eq=False)
@@ -117,13 +118,15 @@ class DocumentEmbedder:
     def _add(self, waiting: Waiting) -> None:
         with self._changed:
             if self._is_closed:
-                raise stopping(waiting.model)
-            self._waiting.append(waiting)
+                raise EmbeddingFailed(model=waiting.model, reason=STOPPING)
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="document-embedder", daemon=True
-                )
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="document-embedder", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system has no room for it
+                    raise EmbeddingFailed(model=waiting.model, reason=str(error)) from error
+                self._thread = thread
+            self._waiting.append(waiting)
             self._changed.notify_all()
 
     def _await(
@@ -149,23 +152,27 @@ class DocumentEmbedder:
 
     def _work(self) -> None:
         """Hand portions to the process until ``close``."""
-        while True:
-            with self._changed:
-                patience = self.pool.settings.idle_s if self.process.pid else None
-                self._changed.wait_for(lambda: self._waiting or self._is_closed, patience)
-                if self._is_closed:
-                    break
-                shares = self._take()
-            if shares:
-                self._embed(shares)
-                del shares  # texts and vectors must not outlive their callers
-            else:
-                self.process.stop()
+        while not self._is_closed:
+            try:
+                self._work_once()
+            except Exception as error:  # the border: without this thread all would hang
+                logger.exception("The thread that embeds failed.")
+                self._fail_all(str(error))
+        self._fail_all(STOPPING)
         self.process.stop()
+
+    def _work_once(self) -> None:
+        """Embed the next portion, or end the process if there is none for long."""
         with self._changed:
-            for waiting in self._waiting:
-                waiting.error = stopping(waiting.model)
-            self._changed.notify_all()
+            patience = self.pool.settings.idle_s if self.process.pid else None
+            self._changed.wait_for(lambda: self._waiting or self._is_closed, patience)
+            if self._is_closed:
+                return
+            shares = self._take()
+        if shares:
+            self._embed(shares)
+        else:
+            self.process.stop()
 
     def _take(self) -> list[Share]:
         """Return the next portion, and put its callers at the end of the queue."""
@@ -226,12 +233,13 @@ class DocumentEmbedder:
                 waiting.error = error
             self._settle()
 
+    def _fail_all(self, reason: str) -> None:
+        with self._changed:
+            for waiting in self._waiting:
+                waiting.error = EmbeddingFailed(model=waiting.model, reason=reason)
+            self._settle()
+
     def _settle(self) -> None:
         """Forget the callers that need nothing more, and wake all; holds the lock."""
         self._waiting = deque(waiting for waiting in self._waiting if not waiting.is_over)
         self._changed.notify_all()
-
-
-def stopping(model: str) -> EmbeddingFailed:
-    """Return the error for texts that come, or still wait, when the service stops."""
-    return EmbeddingFailed(model=model, reason="the service is stopping")

@@ -31,10 +31,10 @@ from server.knowledge_base.analysis import index_text, language_of
 from server.knowledge_base.blobs import has_hash
 from server.knowledge_base.document_embedder import DocumentEmbedder
 from server.knowledge_base.embedders import EmbedderPool
-from server.knowledge_base.jobs import Progress, Task, Work
 from server.knowledge_base.parsing import ParserPool
 from server.knowledge_base.paths import DataFolder
 from server.knowledge_base.splitters import SPLITTERS
+from server.knowledge_base.tasks import Progress, Task, Work
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +50,6 @@ class IngestOptions:
     def as_values(self) -> dict[str, Any]:
         """Return the options as JSON values."""
         return asdict(self)
-
-
-class Superseded(Exception):
-    """A file of that name was uploaded later and is there already."""
 
 
 class Outdated(Exception):
@@ -112,10 +108,7 @@ class Ingest:
             if present.upload > task.id:
                 return self._skip(task, "superseded")
         new = self._read(task, kb, task.blob or "", sizes)
-        try:
-            self._store_upload(task, kb, new, override=options.override)
-        except Superseded:
-            return self._skip(task, "superseded")
+        self._store_upload(task, kb, new, override=options.override)
         logger.info("Added %r to %r, chunks: %d.", new.name, kb.name, len(new.chunks))
         return self.on_stored(kb.id, task.name, not task.is_last())
 
@@ -127,10 +120,8 @@ class Ingest:
             if current.embedding_model != kb.embedding_model:
                 raise Outdated
             present = look_up_file(session, current, new.name)
-            if present is not None and not override:
-                raise DuplicateFile(param="file_name", name=new.name)  # another one was faster
-            if present is not None and present.upload > task.id:
-                raise Superseded
+            if present is not None and (not override or present.upload > task.id):
+                raise Outdated  # another one was faster
             note = {
                 "outcome": "added" if present is None else "replaced",
                 "same_content_as": same_content(session, current, new.blob, new.name),
@@ -155,7 +146,10 @@ class Ingest:
             if current.embedding_model != kb.embedding_model:
                 raise Outdated
             check_unchanged(look_up_file(session, current, task.name), present)
-            put_file(session, current, new, keep_versions=self.settings.keep_versions)
+            read_again = replace(
+                new, upload=0
+            )  # it is no upload: a later one still counts as later
+            put_file(session, current, read_again, keep_versions=self.settings.keep_versions)
             settle_file(session, task.id, "done", {"outcome": "replaced"})
             close_job(session, task.job_id)
         return self.on_stored(kb.id, task.name, not task.is_last())

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from server.db.database import Database
 from server.db.jobs import (
     ENDED,
@@ -37,34 +39,28 @@ from server.errors import (
     Cancelled,
     DatabaseBusy,
     InternalError,
+    Interrupted,
+    StorageFull,
     Unavailable,
     ZhiwenError,
 )
 from server.errors.records import write_error
+from server.knowledge_base.tasks import Progress, ServiceStopping, Task, Work
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=30)
 TICK_S = 1.0  # how often progress is written while there is work
 RENEW_S = 10.0  # how often leases are renewed, and jobs looked for whose owner died
-MAX_PAUSE_S = 30.0  # between two tries to write what cannot be written
+MAX_PAUSE_S = 30.0  # between two tries
+TRIES = 5  # of a file that a passing fault stops; a busy database and a full disk do not count
 
 
-class ServiceStopping(Unavailable):
-    """The process ends before the job does; it goes on at the next start."""
-
-    code = "stopping"
-    en = "The service is being stopped. What was accepted goes on at the next start."
-    zh = "服务正在停止，已接收的任务将在下次启动后继续。"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a file is; the counts are chunks."""
-
-    stage: str  # reading, embedding, storing
-    done: int = 0
-    total: int = 0
+def running() -> "Future[None]":
+    """Return a future that nobody can cancel."""
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future
 
 
 @dataclass(slots=True)
@@ -78,45 +74,33 @@ class ActiveJob:
     waiting: deque[int]
     working: dict[int, Progress | None] = field(default_factory=dict)
     written: dict[int, Progress] = field(default_factory=dict)
+    tries: dict[int, int] = field(default_factory=dict)
     is_cancelled: bool = False
     pause_s: float = 0.0  # before the next try, after trouble
     not_before: float = 0.0  # of the monotonic clock
-    ended: "Future[None]" = field(default_factory=Future)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One file of a job, as the function that works on it sees it."""
-
-    id: int  # of the file in the job; greater means sent later
-    job_id: str
-    kb_id: int
-    name: str
-    blob: str | None
-    options: Mapping[str, Any]
-    tell: Callable[[Progress], None]
-    is_cancelled: Callable[[], bool]
-    is_last: Callable[[], bool]  # no other file of the job is waiting for its turn
-
-
-Work = Callable[[Task], None]
+    ended: "Future[None]" = field(default_factory=running)
 
 
 class JobRunner:
     """Works on the files of all jobs, some at once; jobs take turns, so that none waits for all."""
 
     def __init__(
-        self, database: Database, work: Mapping[str, Work], *, threads: int, on_failed: Work
+        self,
+        database: Database,
+        work: Mapping[str, Work],
+        *,
+        threads: int,
+        on_refused: Callable[[int, str], None],
     ) -> None:
         """Take the functions by kind of job.
 
         A function stores the outcome of its file by ``settle_file`` in the transaction that does
-        the work, and raises a ZhiwenError if the file cannot be done. ``on_failed`` is told of
-        that afterwards.
+        the work, and raises a ZhiwenError if the file cannot be done. ``on_refused`` gets the
+        knowledge base and the bytes of a file that is at fault itself.
         """
         self.database = database
         self.work = work
-        self.on_failed = on_failed
+        self.on_refused = on_refused
         self.threads = threads
         self.owner = f"{socket.gethostname()[:60]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._changed = threading.Condition()
@@ -153,12 +137,13 @@ class JobRunner:
         with self._changed:
             if self._is_closed:
                 raise ServiceStopping
-            if job.id not in self._active:
-                self._active[job.id] = active
-                self._turns.append(job.id)
+            if job.id in self._active:
+                return self._active[job.id].ended
+            self._active[job.id] = active
+            self._turns.append(job.id)
+            ended = active.ended
             self._start_threads()
             self._changed.notify_all()
-        ended = active.ended
         self._end_if_done(active)
         return ended
 
@@ -171,14 +156,14 @@ class JobRunner:
         with self.database.write("job_cancel") as session:
             find_job(session, job_id)
             cancel_job(session, job_id, write_error(Cancelled()))
-        self._drop(job_id)
+        self.forget(job_id)
 
     def forget_kb(self, kb_id: int) -> None:
         """Stop working for a knowledge base that is gone."""
         with self._changed:
             jobs = [job.id for job in self._active.values() if job.kb_id == kb_id]
         for job_id in jobs:
-            self._drop(job_id)
+            self.forget(job_id)
 
     def stop(self) -> None:
         """Begin no more work and ask what is running to end."""
@@ -202,11 +187,11 @@ class JobRunner:
     def _start_threads(self) -> None:
         if not self._running:
             names = [f"job-{number}" for number in range(self.threads)]
-            self._running = [threading.Thread(target=self._run, name=name) for name in names]
-            self._running.append(threading.Thread(target=self._keep, name="job-keeper"))
-            for thread in self._running:
+            threads = [threading.Thread(target=self._run, name=name) for name in names]
+            for thread in [*threads, threading.Thread(target=self._keep, name="job-keeper")]:
                 thread.daemon = True  # a process that does not close must still be able to end
                 thread.start()
+                self._running.append(thread)
 
     def _run(self) -> None:
         """Work on one file after the other until the end."""
@@ -239,25 +224,37 @@ class JobRunner:
 
     def _carry_out(self, job: ActiveJob, file_id: int) -> None:
         """Do the work of one file, or store why it cannot be done."""
-        task = self._task(job, file_id)
-        if task is None:
-            return
         try:
-            self.work[job.kind](task)
+            if (task := self._task(job, file_id)) is not None:
+                self.work[job.kind](task)
+            job.pause_s = 0.0
         except Cancelled:
             return  # or decided elsewhere: SQL has the outcome
-        except DatabaseBusy as error:
-            self._put_back(job, file_id, error)
-            return
         except ZhiwenError as error:
-            if job.is_cancelled:  # the parts it needs are being closed
-                return
-            self._fail(job, task, error)
+            self._meet(job, file_id, error)
+        except (OSError, SQLAlchemyError) as error:  # perhaps of a machine that lacks something
+            logger.warning("The job %s: %s", job.id, error)
+            self._meet(job, file_id, Unavailable(reason=type(error).__name__))
         except Exception:  # the border of the file: the others are still to come
             request_id = secrets.token_hex(4)
             logger.exception("%s: a file of the job %s failed", request_id, job.id)
-            self._fail(job, task, InternalError(request_id=request_id))
-        job.pause_s = 0.0
+            self._meet(job, file_id, InternalError(request_id=request_id))
+
+    def _meet(self, job: ActiveJob, file_id: int, error: ZhiwenError) -> None:
+        """Try a file again later if that may help, else store that it failed."""
+        if job.is_cancelled:  # the parts that it needs are being closed
+            return
+        if self._may_pass(job, file_id, error):
+            self._put_back(job, file_id, error)
+        else:
+            self._fail(job, file_id, error)
+
+    def _may_pass(self, job: ActiveJob, file_id: int, error: ZhiwenError) -> bool:
+        """Return whether an error is not the file's own and worth another try."""
+        if isinstance(error, (DatabaseBusy, StorageFull)):
+            return True
+        job.tries[file_id] = job.tries.get(file_id, 0) + 1
+        return isinstance(error, Unavailable) and job.tries[file_id] < TRIES
 
     def _task(self, job: ActiveJob, file_id: int) -> Task | None:
         """Return what is to be done, or None if that has been decided already."""
@@ -266,6 +263,8 @@ class JobRunner:
             if row is None or row.status != "queued" or job.is_cancelled or job.kb_id is None:
                 return None
             name, blob = row.name, row.blob
+            if row.attempts >= TRIES:
+                raise Interrupted(name=name, times=row.attempts)
 
         def tell(progress: Progress) -> None:
             job.working[file_id] = progress
@@ -282,19 +281,20 @@ class JobRunner:
             is_last=lambda: not job.waiting,
         )
 
-    def _fail(self, job: ActiveJob, task: Task, error: ZhiwenError) -> None:
-        if error.status >= 500:
-            logger.error("%r failed: %s", task.name, error)
+    def _fail(self, job: ActiveJob, file_id: int, error: ZhiwenError) -> None:
         try:
             with self.database.write("job_file_failed") as session:
-                settle_file(session, task.id, "failed", write_error(error))
+                row = settle_file(session, file_id, "failed", write_error(error))
                 close_job(session, job.id)
-            self.on_failed(task)
+            if error.status >= 500:
+                logger.error("%r failed: %s", row.name, error)
+            elif row.blob and job.kb_id is not None:  # the file's own fault, not ours
+                self.on_refused(job.kb_id, row.blob)
         except Cancelled:
             return
         except ZhiwenError as trouble:  # nothing can be written; the outcome is still open
             logger.warning("The job %s waits: %s", job.id, trouble)
-            self._put_back(job, task.id, trouble)
+            self._put_back(job, file_id, trouble)
 
     def _put_back(self, job: ActiveJob, file_id: int, error: ZhiwenError) -> None:
         """Try a file again later, and tell those who wait now."""
@@ -303,8 +303,9 @@ class JobRunner:
             job.waiting.append(file_id)
             job.pause_s = min(MAX_PAUSE_S, max(TICK_S, 2 * job.pause_s))
             job.not_before = time.monotonic() + job.pause_s
-            waited_for, job.ended = job.ended, Future()
-        waited_for.set_exception(error)
+            waited_for, job.ended = job.ended, running()
+        if not waited_for.done():
+            waited_for.set_exception(error)
 
     def _end_if_done(self, job: ActiveJob) -> None:
         """End the job here if SQL has nothing more to do for it; it may have added files itself."""
@@ -323,9 +324,10 @@ class JobRunner:
                 return
             del self._active[job.id]
             self._turns.remove(job.id)
-        job.ended.set_result(None)
+            if not job.ended.done():
+                job.ended.set_result(None)
 
-    def _drop(self, job_id: str) -> None:
+    def forget(self, job_id: str) -> None:
         """Let go of a job that was ended in SQL; what is in work notices soon."""
         with self._changed:
             job = self._active.get(job_id)
@@ -366,10 +368,12 @@ class JobRunner:
 
     def _renew(self) -> None:
         with self._changed:
-            owns = bool(self._active)
-        if owns:
+            mine = list(self._active)
+        if mine:
             with self.database.write("job_lease") as session:
-                renew_leases(session, self.owner, until=now() + LEASE)
+                kept = renew_leases(session, self.owner, mine, until=now() + LEASE)
+            for lost in set(mine) - kept:  # ended elsewhere, or taken over
+                self.forget(lost)
 
     def _claim(self) -> None:
         """Take the jobs whose owner has not been heard of, and begin them."""

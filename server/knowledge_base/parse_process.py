@@ -24,13 +24,14 @@ from server.knowledge_base.parse_wire import ERRORS, document_messages, error_me
 
 NICENESS = 5  # questions come first
 OOM_SCORE = Path("/proc/self/oom_score_adj")
-FIRST_TO_DIE = "500"  # of 1000: where the host runs out of memory, the service shall live
+FIRST_TO_DIE = 500  # of 1000: where the host runs out of memory, the service shall live
 LONGEST_FILE = MIB  # loaders write nothing, but an import may leave byte code
 GRACE_S = 10  # the service ends a parser that is late; this is for when it cannot
 
 
 def main() -> None:
     """Answer requests until the service closes the pipe or is gone."""
+    take_signals()
     values = json.loads(sys.argv[1])
     requests, answers = take_pipes()
     restrain(values["memory_mb"])
@@ -39,6 +40,19 @@ def main() -> None:
         with dying_with_service(requests.fileno(), values["timeout_s"]):
             answer(answers, Path(request["path"]), request["name"], limits, values["memory_mb"])
         answers.flush()
+
+
+def take_signals() -> None:
+    """Leave the end of this process to the service.
+
+    Who stops the service may send a signal to all of its processes; a file that is being read
+    would then look like one that crashes its parser. The signals that do end it must not be left
+    ignored, as a process inherits that.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGIO, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -55,12 +69,20 @@ def restrain(memory_mb: int) -> None:
     """Take from this process what a parser does not need."""
     faulthandler.enable()  # a crash in a C library then says where
     os.nice(NICENESS)
-    if OOM_SCORE.exists():
-        OOM_SCORE.write_text(FIRST_TO_DIE)
+    die_first()
     lower(resource.RLIMIT_CORE, 0)
     lower(resource.RLIMIT_FSIZE, LONGEST_FILE)
     # Not RLIMIT_AS: libraries map far more than they touch.
     lower(resource.RLIMIT_DATA, memory_mb * MIB)
+
+
+def die_first() -> None:
+    """Offer this process where the host runs out of memory, unless it is offered already."""
+    if OOM_SCORE.exists() and int(OOM_SCORE.read_text()) < FIRST_TO_DIE:
+        try:
+            OOM_SCORE.write_text(str(FIRST_TO_DIE))
+        except PermissionError as error:  # some containers forbid it, and files are read without
+            sys.stderr.write(f"{OOM_SCORE} cannot be written: {error}\n")
 
 
 def lower(which: int, value: int) -> None:

@@ -6,10 +6,9 @@ neither side holds a large one twice; an error is one.
 
 import json
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import Any, BinaryIO
 
-from server.datatypes import Block, Document
+from server.datatypes import Block, Document, heading_changes
 from server.errors import (
     EmptyDocument,
     TooLarge,
@@ -17,12 +16,17 @@ from server.errors import (
     UnsupportedFormat,
     ZhiwenError,
 )
+from server.knowledge_base.loaders.limits import (
+    BLOCK_CHARS,
+    MAX_HEADING_CHARS,
+    MAX_HEADINGS,
+    MAX_TITLE_CHARS,
+)
 
 Message = dict[str, Any]
 
 LENGTH_BYTES = 4
 PORTION_CHARS = 1 << 18  # text of one frame, unless a single block is longer
-BLOCK_CHARS = 64  # what the rest of a block counts for: a million empty ones are no small frame
 # Nothing else may come out of a process that reads hostile files.
 ERRORS: dict[str, type[ZhiwenError]] = {
     error.__name__: error
@@ -41,14 +45,19 @@ def pack(message: Message) -> bytes:
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
-def take(buffer: bytearray) -> Message | None:
+def take(buffer: bytearray, *, max_bytes: int) -> Message | None:
     """Take the first message out of the buffer, None where it has not come in full.
 
     Raises:
-        BadMessage: it is no object in JSON.
+        BadMessage: it is no object in JSON, or longer than ``max_bytes``.
     """
-    end = LENGTH_BYTES + int.from_bytes(buffer[:LENGTH_BYTES], "big")
-    if len(buffer) < LENGTH_BYTES or len(buffer) < end:
+    length = int.from_bytes(buffer[:LENGTH_BYTES], "big")
+    end = LENGTH_BYTES + length
+    if len(buffer) < LENGTH_BYTES:
+        return None
+    if length > max_bytes:
+        raise BadMessage("a frame that is too long")
+    if len(buffer) < end:
         return None
     message = unpack(buffer[LENGTH_BYTES:end])
     del buffer[:end]
@@ -80,14 +89,10 @@ def document_messages(document: Document) -> Iterator[Message]:
     """Yield the blocks in portions, then the title, which ends the document."""
     portion: list[list[object]] = []
     chars = 0
-    before: tuple[str, ...] = ()
-    for block in document.blocks:
-        # Most headings are those of the block before; all of them for each would be too much.
-        pairs = zip(before, block.headings, strict=False)
-        kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        portion.append([block.text, block.kind, block.page, kept, block.headings[kept:]])
-        before = block.headings
-        chars += len(block.text) + BLOCK_CHARS
+    changes = heading_changes(document.blocks)
+    for block, (kept, further) in zip(document.blocks, changes, strict=True):
+        portion.append([block.text, block.kind, block.page, kept, further])
+        chars += len(block.text) + BLOCK_CHARS + sum(map(len, further))
         if chars > PORTION_CHARS:
             yield {"blocks": portion}
             portion, chars = [], 0
@@ -114,7 +119,10 @@ class DocumentReader:
         if "error" in message:
             raise read_error(message)
         if "title" in message:
-            return Document(checked(message["title"], str), tuple(self.blocks))
+            title = checked(message["title"], str)
+            if len(title) > MAX_TITLE_CHARS:
+                raise BadMessage("a title that is too long")
+            return Document(title, tuple(self.blocks))
         for fields in checked(message.get("blocks"), list):
             self.add(checked(fields, list))
         return None
@@ -126,15 +134,17 @@ class DocumentReader:
             block_kind = KINDS[kind]
         except (ValueError, KeyError, TypeError) as error:
             raise BadMessage("not a block") from error
-        self.chars += len(checked(text, str)) + len(Document.SEPARATOR)
+        added = [checked(heading, str) for heading in checked(further, list)]
+        self.chars += len(checked(text, str)) + BLOCK_CHARS + sum(map(len, added))
         is_page = page is None or checked(page, int) > 0
         if not is_page or not 0 <= checked(kept, int) <= len(self.headings):
             raise BadMessage("a number out of range")
-        if self.chars > self.max_chars + len(Document.SEPARATOR):
+        if self.chars > self.max_chars + BLOCK_CHARS:
             raise BadMessage("more text than asked for")
+        if kept + len(added) > MAX_HEADINGS or any(len(text) > MAX_HEADING_CHARS for text in added):
+            raise BadMessage("too many headings, or too long ones")
         # The same tuple where nothing changed: a million blocks then share it.
-        if further or kept < len(self.headings):
-            added = (checked(heading, str) for heading in checked(further, list))
+        if added or kept < len(self.headings):
             self.headings = (*self.headings[:kept], *added)
         self.blocks.append(Block(text, block_kind, page, self.headings))  # type: ignore[arg-type]  # from KINDS
 

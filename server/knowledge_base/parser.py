@@ -32,9 +32,10 @@ PORTION = 1 << 16  # what a pipe holds
 LOG_BYTES = 8000  # of what a parser says about one file; the end is kept
 MAX_FILES = 200  # after which a parser is replaced, so that leaks do not add up
 KEPT_MB = 256  # a parser that has grown beyond is replaced, too
-# JSON takes 4 bytes for a character, and 30 more for a block, which has 3 characters at least.
-ANSWER_BYTES_PER_CHAR = 16
-END_WITHIN_S = 5.0  # between the end of its answers and its own
+ANSWER_BYTES_PER_CHAR = 4  # the most in JSON; the rest of a block is far below its BLOCK_CHARS
+START_WITHIN_S = 120.0  # until it takes a file: much for a process that imports on a busy machine
+END_WITHIN_S = 5.0  # between the end of its answers and its own, or after it is killed
+LOG_READS = 16  # at most, so that a parser that never stops talking is not listened to for ever
 # Of the memory: a library that cannot have more crashes, and does not say why. One that doubles a
 # buffer asks for twice of what it has, beside that.
 FULL_SHARE = 0.3
@@ -53,7 +54,7 @@ class ParseLimits:
 
 
 class ParserGone(Exception):
-    """A parser was dead before it took the file, so that the file is not to blame."""
+    """A parser died or hung before it took the file, so that the file is not to blame."""
 
 
 class Parser:
@@ -71,12 +72,12 @@ class Parser:
         self.process = subprocess.Popen(  # noqa: S603  # our own module
             [sys.executable, "-m", module, json.dumps(asdict(limits))],
             cwd=ROOT,
-            env={**clean, "PYTHONUTF8": "1"},
+            env={**clean, "PYTHONPATH": search_path(), "PYTHONUTF8": "1"},
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,
+            process_group=0,  # no session of its own: niceness counts only within one, on Linux
         )
         pipes = (self.process.stdin, self.process.stdout, self.process.stderr)
         self.requests, self.answers, self.words = (cast(BinaryIO, pipe) for pipe in pipes)
@@ -93,7 +94,7 @@ class Parser:
 
         Raises:
             FileNotFoundError: there is no file.
-            ParserGone: the process died while it was idle.
+            ParserGone: the process died or hung before it took the file.
             ZhiwenError: see ``ParserPool.parse``; after all but a loader's own errors the process
                 is dead.
         """
@@ -107,7 +108,7 @@ class Parser:
         self.memory = 0
         self.look_at = time.monotonic() + LOOK_S
         self.ask_at = time.monotonic() + TICK_S
-        self.deadline = time.monotonic() + self.limits.timeout_s
+        self.deadline = time.monotonic() + START_WITHIN_S
         try:
             return self._ask(path, name, is_cancelled)
         except BadMessage as error:
@@ -131,15 +132,23 @@ class Parser:
     def kill(self) -> None:
         """End the process with all that it may have started, and wait until it is gone."""
         with self.lock:
-            if self.process.poll() is None:
-                kill_group(self.process.pid)
-                self.process.wait()
+            self._kill()
 
     def close(self) -> None:
         """End the process and close its pipes."""
         self.kill()
         for pipe in (self.requests, self.answers, self.words):
             pipe.close()
+
+    def _kill(self) -> None:
+        """End the process; holds the lock of this parser."""
+        if self.process.poll() is not None:
+            return
+        kill_group(self.process.pid)
+        try:
+            self.process.wait(END_WITHIN_S)
+        except subprocess.TimeoutExpired:  # the kernel keeps it, for instance for a dead disk
+            logger.error("The parser %d does not end; it is left behind.", self.process.pid)
 
     def _ask(self, path: Path, name: str, is_cancelled: Callable[[], bool]) -> Document:
         try:
@@ -148,10 +157,11 @@ class Parser:
             raise self._ended(name, is_cancelled) from None
         reader = DocumentReader(max_chars=self.limits.max_chars)
         while True:
-            while (message := take(self.answer)) is None:
+            while (message := take(self.answer, max_bytes=self._max_bytes())) is None:
                 self._receive(name, is_cancelled)
             if not self.has_begun:
                 self.has_begun = True  # that was all the message said
+                self.deadline = time.monotonic() + self.limits.timeout_s
                 continue
             self.is_between_files = "blocks" not in message
             document = reader.read(message)
@@ -162,6 +172,9 @@ class Parser:
         """Take what comes next, or note that nothing does."""
         now = time.monotonic()
         if now >= self.deadline:
+            if not self.has_begun:
+                logger.error("The parser of %r did not start in time.", name)
+                raise ParserGone()
             raise takes_too_long(name, self.limits.timeout_s)
         if now >= self.ask_at:
             if is_cancelled():
@@ -179,8 +192,12 @@ class Parser:
                 self.received += len(data)
             else:
                 raise self._ended(name, is_cancelled)
-        if self.received > MIB + ANSWER_BYTES_PER_CHAR * self.limits.max_chars:
+        if self.received > self._max_bytes():
             raise BadMessage("more than the text can take")
+
+    def _max_bytes(self) -> int:
+        """Return how long the longest answer is; the first MiB is for what is no text."""
+        return MIB + ANSWER_BYTES_PER_CHAR * self.limits.max_chars
 
     def _hear(self, words: bytes) -> None:
         """Keep the last of what the process says beside its answers."""
@@ -192,20 +209,23 @@ class Parser:
         """Return why the process ended by itself, as an error about the file if it took it."""
         with self.lock:
             try:
-                code = self.process.wait(END_WITHIN_S)
+                self.process.wait(END_WITHIN_S)
             except subprocess.TimeoutExpired:  # it has only closed its end
-                kill_group(self.process.pid)
-                code = self.process.wait()
+                self._kill()
+            code = self.process.returncode
         if is_cancelled():
             return Cancelled()
-        if self.files > 1 and not self.has_begun:
+        if not self.has_begun:
+            logger.error("The parser of %r ended with %s before it took the file.", name, code)
             return ParserGone()
+        if code is None:
+            return crashed(name, "does not end", "无法结束")
         if -code in CRASHES and self.memory > self.limits.memory_mb * MIB * FULL_SHARE:
             return takes_too_much_memory(name, self.limits.memory_mb)
         logger.error("The parser of %r ended with %d.", name, code)
         if code < 0:
-            signal_name = signal.Signals(-code).name
-            return crashed(name, signal_name, signal_name)
+            how = signal.strsignal(-code) or str(-code)
+            return crashed(name, how, how)
         return crashed(name, f"exit code {code}", f"退出码 {code}")
 
     def _memory(self) -> int:
@@ -220,10 +240,17 @@ class Parser:
         """Log what the process said about the file."""
         poller = select.poll()
         poller.register(self.words, select.POLLIN)
-        while poller.poll(0) and (words := os.read(self.words.fileno(), PORTION)):
+        for _ in range(LOG_READS):
+            if not poller.poll(0) or not (words := os.read(self.words.fileno(), PORTION)):
+                break
             self._hear(words)
         if self.said:
             logger.warning("The parser of %r says:\n%s", name, self.said.decode(errors="replace"))
+
+
+def search_path() -> str:
+    """Return where the process looks for modules; its settings may keep it from where it starts."""
+    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
 
 
 def kill_group(leader: int) -> None:

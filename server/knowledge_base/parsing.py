@@ -3,6 +3,7 @@
 A file that hangs, takes too much memory or crashes a library costs its parser and nothing else.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from server.datatypes import Document
-from server.errors import Cancelled
+from server.errors import Cancelled, ParserUnavailable
 from server.knowledge_base.parser import TICK_S, ParseLimits, Parser, ParserGone
 
 __all__ = ["ParseLimits", "ParserPool"]
 
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 2  # an idle parser may die just when it is taken
 IDLE_S = 30.0  # a parser takes 20 to 60 MiB and a tenth of a second to start
 
 
@@ -49,28 +53,30 @@ class ParserPool:
             TooLarge: the time or the memory of one file ran out.
             UnreadableDocument: the loader says so, or the parser crashed.
             Cancelled: ``is_cancelled`` said so, or the pool was closed.
-            OSError: there is no file, or no process can be started.
+            ParserUnavailable: two parsers in a row did not start.
+            OSError: there is no file, or the system has no room for a process.
         """
 
         def is_over() -> bool:
             return self.closed.is_set() or is_cancelled()
 
-        while True:
+        for _ in range(ATTEMPTS):
             with self._borrow(is_over) as parser:
                 try:
                     return parser.parse(path, name, is_cancelled=is_over)
                 except ParserGone:
                     continue
+        raise ParserUnavailable(name=name)
 
     def close(self) -> None:
         """Kill all parsers; files that are being read, and later ones, are cancelled."""
         self.closed.set()
         with self.condition:
-            for parser in self.busy:
-                parser.kill()  # whoever uses it notices, and closes it
-            while self.idle:
-                self.idle.pop().close()
+            busy = list(self.busy)
             self.condition.notify_all()
+        for parser in busy:
+            parser.kill()  # whoever uses it notices, and closes it
+        self._close_idle(lambda parser: True)
 
     @contextmanager
     def _borrow(self, is_cancelled: Callable[[], bool]) -> Iterator[Parser]:
@@ -78,6 +84,7 @@ class ParserPool:
         while parser is None:
             if is_cancelled():
                 raise Cancelled()
+            self._close_idle(lambda parser: not parser.is_fit())
             with self.condition:
                 parser = self._take()
                 if parser is None:
@@ -85,47 +92,54 @@ class ParserPool:
         try:
             yield parser
         finally:
-            with self.condition:
-                self._give_back(parser)
+            self._give_back(parser)
 
     def _take(self) -> Parser | None:
         if self.closed.is_set() or len(self.busy) >= self.count:
             return None
-        while self.idle:
-            parser = self.idle.pop()
-            if parser.is_fit():
-                break
-            parser.close()
-        else:
-            parser = Parser(self.limits)
-            self._start_janitor()
+        self._start_janitor()
+        parser = self.idle.pop() if self.idle else Parser(self.limits)
         self.busy.add(parser)
         return parser
 
     def _give_back(self, parser: Parser) -> None:
-        self.busy.discard(parser)
-        if parser.is_fit() and not self.closed.is_set():
-            parser.idle_since = time.monotonic()
-            self.idle.append(parser)
-        else:
+        is_fit = parser.is_fit()
+        if not is_fit:
             parser.close()
-        self.condition.notify()
+        with self.condition:
+            self.busy.discard(parser)
+            if is_fit:
+                parser.idle_since = time.monotonic()
+                self.idle.append(parser)
+            self.condition.notify()
+        if self.closed.is_set():
+            self._close_idle(lambda parser: True)
+
+    def _close_idle(self, is_over: Callable[[Parser], bool]) -> None:
+        """Close some idle parsers; the end of one may take long, so nobody waits for it."""
+        with self.condition:
+            over = [parser for parser in self.idle if is_over(parser)]
+            self.idle = [parser for parser in self.idle if parser not in over]
+        for parser in over:
+            parser.close()
 
     def _start_janitor(self) -> None:
         if self.janitor is None:
-            self.janitor = threading.Thread(
-                target=self._end_idle, name="parser-janitor", daemon=True
-            )
-            self.janitor.start()
+            janitor = threading.Thread(target=self._end_idle, name="parser-janitor", daemon=True)
+            try:
+                janitor.start()
+            except RuntimeError as error:  # no room for it; the next file tries again
+                logger.warning("Idle parsers are not ended: %s.", error)
+            else:
+                self.janitor = janitor
 
     def _end_idle(self) -> None:
         pause_s = self.idle_s
         while not self.closed.wait(pause_s):
+            self._close_idle(lambda parser: parser.idle_since + self.idle_s <= time.monotonic())
             with self.condition:
-                now = time.monotonic()
-                while self.idle and self.idle[0].idle_since + self.idle_s <= now:
-                    self.idle.pop(0).close()
                 if not self.idle and not self.busy:
                     self.janitor = None
                     return
-                pause_s = self.idle[0].idle_since + self.idle_s - now if self.idle else self.idle_s
+                first = self.idle[0].idle_since if self.idle else time.monotonic()
+                pause_s = first + self.idle_s - time.monotonic()

@@ -1,7 +1,6 @@
 """The samples knowledge base, created at the first start. Knows no questions."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from server.errors import UnknownKnowledgeBase
 from server.errors.records import read_error
 from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.service import KnowledgeBases
-from server.knowledge_base.submission import Upload
+from server.knowledge_base.submission import AllRefused, Upload
 
 logger = logging.getLogger(__name__)
 
@@ -54,16 +53,17 @@ def add_samples(
     """Add documents and return how many failed: a bad one must not stop the service."""
     with ExitStack() as stack:
         uploads = [Upload(path.name, stack.enter_context(path.open("rb"))) for path in paths]
-        submitted = knowledge_bases.submissions.submit(NAME, uploads, options=IngestOptions())
-    while not submitted.ended.done():
-        states = Counter(file.status for file in knowledge_bases.outcomes(submitted.job.id))
-        done = len(paths) - states["queued"]
+        try:
+            submitted = knowledge_bases.submissions.submit(NAME, uploads, options=IngestOptions())
+        except AllRefused as refused:
+            raise refused.first from refused
+    while (left := count_queued(knowledge_bases, submitted.job.id)) > 0:
+        done = len(paths) - left
         report(
             f"adding the samples, {done} of {len(paths)} done",
             f"添加示例文档，已完成 {done}/{len(paths)}",
         )
         wait([submitted.ended], LOOK_EVERY_S)
-    submitted.ended.result()
     failed = [
         file for file in knowledge_bases.outcomes(submitted.job.id) if file.status == "failed"
     ]
@@ -71,6 +71,11 @@ def add_samples(
         error = read_error(file.note or {})
         logger.error("The sample %r was not added: %s", file.name, error)
     return len(failed)
+
+
+def count_queued(knowledge_bases: KnowledgeBases, job_id: str) -> int:
+    """Return how many files of a job are still to be done."""
+    return sum(file.status == "queued" for file in knowledge_bases.outcomes(job_id))
 
 
 def existing_files(knowledge_bases: KnowledgeBases) -> set[str]:

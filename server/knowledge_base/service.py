@@ -22,7 +22,7 @@ from server.db.files import (
     text_of_file,
     used_blobs,
 )
-from server.db.jobs import cancel_job, jobs_of_kb, list_job_files
+from server.db.jobs import cancel_job, cancel_uploads, find_job, jobs_of_kb, list_job_files
 from server.db.knowledge_bases import (
     add_kb,
     find_kb,
@@ -32,6 +32,7 @@ from server.db.knowledge_bases import (
 )
 from server.db.models import FileRow, FileVersionRow, JobFileRow, KnowledgeBaseRow
 from server.errors import (
+    Cancelled,
     InvalidName,
     LostFile,
     UnknownKnowledgeBase,
@@ -44,7 +45,7 @@ from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.document_embedder import DocumentEmbedder
 from server.knowledge_base.embedders import EmbedderPool
 from server.knowledge_base.ingest import Ingest, IngestOptions, choose_overlap
-from server.knowledge_base.jobs import JobRunner, Task
+from server.knowledge_base.jobs import JobRunner
 from server.knowledge_base.names import check_file_name, check_kb_name
 from server.knowledge_base.parsing import ParseLimits, ParserPool
 from server.knowledge_base.submission import AllRefused, Submissions, Upload
@@ -76,7 +77,7 @@ class KnowledgeBases:
         self.settings = settings
         self.on_change = on_change
         self.view = ContentView(database, blobs)
-        self.upkeep = Upkeep(database, blobs, embedders, indexes)
+        self.upkeep = Upkeep(database, blobs, embedders, indexes, self.view)
         self.parsers = ParserPool(limits_of(settings), count=settings.files_at_once)
         self.documents = DocumentEmbedder(embedders)
         ingest = Ingest(
@@ -92,9 +93,9 @@ class KnowledgeBases:
             database,
             ingest.work(),
             threads=settings.files_at_once,
-            on_failed=self._after_failure,
+            on_refused=self._after_refusal,
         )
-        self.submissions = Submissions(database, blobs, embedders, self.jobs)
+        self.submissions = Submissions(database, blobs, embedders, self.jobs, on_change=on_change)
         self._refreshed: dict[int, float] = {}  # when, of the monotonic clock
 
     def create(
@@ -130,6 +131,7 @@ class KnowledgeBases:
             )
         with self.database.write("new_kb") as session:
             add_kb(session, row)
+            self.blobs.make_folder(row.name)
         logger.info("Created the knowledge base %r.", row.name)
         return row
 
@@ -164,7 +166,7 @@ class KnowledgeBases:
                     cancel_job(session, job_id, gone)
                 hide_kb(session, current)
                 self.blobs.discard(kb.name, kb.id)  # while nobody can take the name
-        except ZhiwenError:
+        except BaseException:
             self.blobs.restore(kb.name, kb.id)
             raise
         self.jobs.forget_kb(kb.id)
@@ -201,6 +203,20 @@ class KnowledgeBases:
         with self.database.read() as session:
             return find_file(session, find_kb(session, name), file.name)
 
+    def cancel_job(self, job_id: str) -> None:
+        """End a job; files that are done stay done, the bytes of the others are removed.
+
+        Raises:
+            UnknownJob: there is none.
+        """
+        with self.database.read() as session:
+            kb_id = find_job(session, job_id).kb_id
+            files = list_job_files(session, job_id, status="queued")
+        self.jobs.cancel(job_id)
+        for file in files:
+            if file.blob and kb_id is not None:
+                self._after_refusal(kb_id, file.blob)
+
     def outcomes(self, job_id: str) -> Sequence[JobFileRow]:
         """Return the files of a job in the order in which they came."""
         with self.database.read() as session:
@@ -228,6 +244,7 @@ class KnowledgeBases:
             row = find_file(session, kb, checked)
             blobs = {row.blob, *(each.blob for each in list_versions(session, row))}
             remove_file(session, kb, checked)
+            cancel_uploads(session, kb.id, checked, write_error(Cancelled()))
         for blob in blobs:
             self._remove_unused(kb, blob)
         self.view.show(kb.id, checked)
@@ -253,18 +270,21 @@ class KnowledgeBases:
         except ZhiwenError as error:
             logger.warning("The index of a knowledge base is not up to date yet: %s", error)
 
-    def _after_failure(self, task: Task) -> None:
+    def _after_refusal(self, kb_id: int, blob: str) -> None:
         """Remove the bytes of a file that could not be added."""
         with self.database.read() as session:
-            kb = session.get(KnowledgeBaseRow, task.kb_id)
-        if task.blob and kb is not None and not kb.is_deleted:
-            self._remove_unused(kb, task.blob)
+            kb = session.get(KnowledgeBaseRow, kb_id)
+        if kb is not None and not kb.is_deleted:
+            self._remove_unused(kb, blob)
 
     def _remove_unused(self, kb: KnowledgeBaseRow, blob: str) -> None:
         """Remove bytes unless something needs them; if that fails, the upkeep does it later."""
 
         def is_used() -> bool:
             with self.database.read() as session:
+                row = session.get(KnowledgeBaseRow, kb.id)
+                if row is None or row.is_deleted:  # the folder belongs to a new one
+                    return True
                 return blob in used_blobs(session, kb, blob)
 
         try:
@@ -319,17 +339,16 @@ class KnowledgeBases:
         with self.database.read() as session:
             names = {kb.id: kb.name for kb, _ in list_kbs(session)}
         self.blobs.recover(names)
-        self.view.repair()
         self.jobs.resume()
         self.upkeep.start()
 
     def close(self) -> None:
         """Stop working; what was accepted goes on at the next start."""
-        self.upkeep.close()
         self.jobs.stop()
         self.parsers.close()
         self.documents.close()
         self.jobs.close()
+        self.upkeep.close()
 
 
 def limits_of(settings: KnowledgeBaseSettings) -> ParseLimits:

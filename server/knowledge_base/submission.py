@@ -3,7 +3,7 @@
 Bytes are on the disk before a job names them, and the job is in SQL before it begins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from server.db.database import Database
 from server.db.files import find_file, find_version, list_files
-from server.db.jobs import NewJobFile, add_job, close_job
+from server.db.jobs import NewJobFile, add_job, cancel_job, close_job, open_jobs
 from server.db.knowledge_bases import change_model, files_without_vectors, find_kb
 from server.db.models import JobRow, KnowledgeBaseRow
 from server.errors import (
+    Cancelled,
     DuplicateFile,
     InvalidRequest,
-    LostFile,
     UnknownKnowledgeBase,
     ZhiwenError,
 )
@@ -60,12 +60,20 @@ class Submissions:
     """Takes what is to be done with the files of knowledge bases; safe for several threads."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, embedders: EmbedderPool, jobs: JobRunner
+        self,
+        database: Database,
+        blobs: BlobStore,
+        embedders: EmbedderPool,
+        jobs: JobRunner,
+        *,
+        on_change: Callable[[str], None],
     ) -> None:
+        """Take what it works with; ``on_change`` gets the name of what has another model."""
         self.database = database
         self.blobs = blobs
         self.embedders = embedders
         self.jobs = jobs
+        self.on_change = on_change
 
     def submit(self, name: str, uploads: Sequence[Upload], *, options: IngestOptions) -> Submitted:
         """Store the bytes of files and return the job that adds them; both are durable then.
@@ -90,9 +98,10 @@ class Submissions:
         if errors and len(errors) == len(files):
             raise AllRefused(files, errors[0])
         submitted = self._begin(kb, "add", options.as_values(), files)
-        for file in files:
-            if file.blob and not self.blobs.has(kb.name, file.blob):
-                raise LostFile(param="file_name", name=file.name)  # removed in this very moment
+        for file, upload in zip(files, uploads, strict=True):
+            if file.blob and not self.blobs.has(kb.name, file.blob):  # removed in this very moment
+                upload.source.seek(0)
+                self.blobs.store(kb.name, file.name, upload.source)
         return submitted
 
     def _store(
@@ -166,23 +175,28 @@ class Submissions:
         Raises:
             UnknownKnowledgeBase, InvalidRequest: there is no such job.
         """
-        kb = self._get(name)
         chosen = self.embedders.check_name(model)
-        if chosen == kb.embedding_model:
-            raise InvalidRequest(
-                param="embedding_model",
-                problem_en=f"{name!r} uses the embedding model {chosen!r} already.",
-                problem_zh=f"{name!r} 已在使用向量模型 {chosen!r}。",
-            )
         embedder = self.embedders.get(chosen)
         with self.database.write("model_job") as session:
-            current = self._same(session, kb)
+            kb = find_kb(session, name)
+            former = open_jobs(session, kb.id, "model")
+            if chosen == kb.embedding_model and not former:
+                raise InvalidRequest(
+                    param="embedding_model",
+                    problem_en=f"{name!r} uses the embedding model {chosen!r} already.",
+                    problem_zh=f"{name!r} 已在使用向量模型 {chosen!r}。",
+                )
+            for job_id in former:  # the later wish counts
+                cancel_job(session, job_id, write_error(Cancelled()))
             generation = embedder.generation if embedder else ""
-            lacking = files_without_vectors(session, current, generation) if embedder else []
-            if not lacking:
-                change_model(session, current, chosen)
+            lacking = files_without_vectors(session, kb, generation) if embedder else []
+            if not lacking and chosen != kb.embedding_model:
+                change_model(session, kb, chosen)
             files = [NewJobFile(file_name) for file_name in lacking]
-            job = self._add(session, current, "model", {"embedding_model": chosen}, files)
+            job = self._add(session, kb, "model", {"embedding_model": chosen}, files)
+        for job_id in former:
+            self.jobs.forget(job_id)
+        self.on_change(kb.name)
         return Submitted(job, self.jobs.start(job))
 
     def restore_version(self, name: str, file_name: str, version: int) -> Submitted:

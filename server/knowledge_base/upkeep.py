@@ -5,7 +5,9 @@ Knows no requests; what it removes, nobody can see any more.
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from server.db.database import Database
 from server.db.files import prune_changes, used_blobs
@@ -14,6 +16,7 @@ from server.db.knowledge_bases import hidden_kbs, list_kbs, remove_other_vectors
 from server.db.models import KnowledgeBaseRow, now
 from server.errors import ZhiwenError
 from server.knowledge_base.blobs import BlobStore
+from server.knowledge_base.content_view import ContentView
 from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.embedders import EmbedderPool
 
@@ -31,9 +34,15 @@ class Upkeep:
     """Removes what was deleted, in a thread of its own: now and then, and when it is told of it."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, embedders: EmbedderPool, indexes: IndexPool
+        self,
+        database: Database,
+        blobs: BlobStore,
+        embedders: EmbedderPool,
+        indexes: IndexPool,
+        view: ContentView,
     ) -> None:
         self.database = database
+        self.view = view
         self.indexes = indexes
         self.blobs = blobs
         self.embedders = embedders
@@ -59,39 +68,54 @@ class Upkeep:
             self._thread.join()
 
     def _run(self) -> None:
+        self._quietly(self.view.repair)
         while not self._closed.is_set():
             self._wanted.wait(EVERY_S)
             self._wanted.clear()
             if self._closed.is_set():
                 return
-            try:
-                self.clean()
-            except ZhiwenError as error:  # the next round tries again
-                logger.warning("The upkeep stopped half-way: %s", error)
-            except Exception:  # the border of the thread
-                logger.exception("The upkeep stopped half-way.")
+            self.clean()
+
+    def _quietly(self, step: Callable[[], object]) -> None:
+        """Do a step; if it fails, the next round tries again, and the others are done anyway."""
+        try:
+            step()
+        except ZhiwenError as error:
+            logger.warning("A step of the upkeep was not done: %s", error)
+        except Exception:  # the border of the thread
+            logger.exception("A step of the upkeep was not done.")
 
     def clean(self) -> None:
-        """Do one round.
+        """Do one round."""
+        self._quietly(self._remove_hidden)
+        self._quietly(self._clean_kbs)
+        self._quietly(self.indexes.compact)
+        self._quietly(self._prune_jobs)
+        self._quietly(self._shrink)
 
-        Raises:
-            DatabaseBusy, StorageFull: the rest is left for the next round.
-        """
+    def _remove_hidden(self) -> None:
         with self.database.read() as session:
             hidden = hidden_kbs(session)
         for kb_id in hidden:
-            self.blobs.empty_trash(kb_id)
-            while not self._is_closing() and not self._remove_some(kb_id):
-                pass
+            self._quietly(partial(self._remove_kb, kb_id))
+
+    def _remove_kb(self, kb_id: int) -> None:
+        self.blobs.empty_trash(kb_id)
+        while not self._is_closing() and not self._remove_some(kb_id):
+            pass
+
+    def _clean_kbs(self) -> None:
         with self.database.read() as session:
             kbs = [kb for kb, _ in list_kbs(session)]
         for kb in kbs:
-            if self._is_closing():
-                return
-            self._clean_kb(kb)
-        self.indexes.compact()
+            if not self._is_closing():
+                self._quietly(partial(self._clean_kb, kb))
+
+    def _prune_jobs(self) -> None:
         with self.database.write("prune_jobs") as session:
             prune_jobs(session, now() - KEPT_JOBS)
+
+    def _shrink(self) -> None:
         while not self._is_closing() and self.database.shrink(PAGES):
             pass
 

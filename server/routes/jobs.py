@@ -62,7 +62,7 @@ def list_job_files(
 @router.post("/{job_id}/cancel", summary="Cancel a job")
 def cancel_job(objects: Objects, wanted: Wanted, job_id: str) -> Job:
     """End a job; files that are done stay done. A job that has ended stays as it is."""
-    objects.knowledge_bases.jobs.cancel(job_id)
+    objects.knowledge_bases.cancel_job(job_id)
     return read_job(objects, job_id, wanted)
 
 

@@ -15,7 +15,7 @@ from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.submission import AllRefused
 from server.routes.dependencies import Objects, Wanted
 from server.routes.downloads import send_file
-from server.routes.errors import ERRORS
+from server.routes.errors import ERRORS, RETRY_AFTER_S
 from server.routes.jobs import accepted, read_job
 from server.routes.uploads import (
     Options,
@@ -39,6 +39,7 @@ from server.schemas.native import (
 )
 
 MAX_OFFSET = 2**31  # far beyond any file, small enough for any database
+RETRY = {"Retry-After": str(RETRY_AFTER_S)}
 router = APIRouter(prefix="/api/v1/knowledge_bases", tags=["knowledge bases"], responses=ERRORS)
 
 
@@ -111,7 +112,7 @@ def answer_outcomes(job_id: str | None, outcomes: list[Outcome], wanted: Languag
     }
     if status >= 400:
         body["error"] = describe_error(errors[0], wanted).model_dump()
-    return JSONResponse(body, status)
+    return JSONResponse(body, status, RETRY if status == 503 else None)
 
 
 async def accept_files(

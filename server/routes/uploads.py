@@ -15,6 +15,7 @@ from server.errors import TooLarge, ZhiwenError
 from server.errors.records import read_error
 from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.submission import AllRefused, Submitted, Upload
+from server.knowledge_base.tasks import ServiceStopping
 from server.schemas.fields import ChunkOverlap, ChunkSize
 from server.schemas.native import ErrorDetail
 
@@ -66,7 +67,10 @@ async def finish(submitted: Submitted) -> None:
     Raises:
         ZhiwenError: the job cannot go on for now.
     """
-    await asyncio.shield(asyncio.wrap_future(submitted.ended))
+    try:
+        await asyncio.shield(asyncio.wrap_future(submitted.ended))
+    except asyncio.CancelledError as error:  # the server ends, and has waited long enough
+        raise ServiceStopping from error
 
 
 async def add_files(

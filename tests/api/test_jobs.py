@@ -228,3 +228,50 @@ def test_a_knowledge_base_that_is_deleted_ends_its_jobs(client: TestClient, kb: 
     assert client.get(KB).status_code == 404
     assert client.post("/api/v1/knowledge_bases", json={"name": "kb"}).status_code == 201
     assert client.get(f"{KB}/files").json() == []
+
+
+LONG = ("The lamp has 40 W. It is a long story. " * 20_000).encode()
+
+
+def test_a_reindex_does_not_overtake_an_upload(client: TestClient, kb: str) -> None:
+    upload(client, "lamp.txt", b"The lamp has 20 W.")
+    newer = send(client, {"lamp.txt": LONG}, override="true").json()
+    again = client.post(f"{KB}/reindex", json={}).json()
+    wait_for(client, again)
+    ended = wait_for(client, newer)
+    assert (ended["done"], ended["skipped"]) == (1, 0)
+    assert "40 W" in find(client, "How many watts has the lamp?")[0]
+
+
+def test_the_same_upload_twice_at_once_is_no_conflict(client: TestClient, kb: str) -> None:
+    jobs = [send(client, {"lamp.txt": LONG}).json() for _ in range(3)]
+    ended = [wait_for(client, job) for job in jobs]
+    assert sorted((job["done"], job["skipped"]) for job in ended) == [(0, 1), (0, 1), (1, 0)]
+
+
+def test_a_deleted_file_does_not_come_back(client: TestClient, kb: str) -> None:
+    slow = send(client, {"lamp.txt": LONG}, override="true").json()
+    upload(client, "lamp.txt", b"The lamp has 60 W.", override="true")
+    assert client.delete(f"{KB}/files/lamp.txt").status_code == 204
+    assert wait_for(client, slow)["status"] in ("cancelled", "done", "failed")
+    assert "lamp.txt" not in {row["name"] for row in client.get(f"{KB}/files").json()}
+
+
+def test_the_later_wish_for_a_model_counts(client: TestClient, kb: str) -> None:
+    upload(client, "long.txt", LONG)
+    change = client.post(f"{KB}/reindex", json={"embedding_model": "all-MiniLM-L6-v2"}).json()
+    back = client.post(f"{KB}/reindex", json={"embedding_model": "hashing"})
+    assert back.status_code == 202, back.text
+    assert wait_for(client, change)["status"] == "cancelled"
+    assert wait_for(client, back.json())["status"] == "done"
+    assert client.get(KB).json()["embedding_model"] == "hashing"
+
+
+def test_a_cancelled_upload_leaves_no_bytes(client: TestClient, kb: str) -> None:
+    blobs = client.app.state.container.folder.blobs("kb")
+    before = set(blobs.iterdir())
+    job = send(client, {f"{n}.txt": str(n).encode() + LONG for n in range(4)}).json()
+    client.post(f"{JOBS}/{job['id']}/cancel")
+    wait_for(client, job)
+    done = client.get(f"{JOBS}/{job['id']}/files", params={"status": "done"}).json()
+    assert len(set(blobs.iterdir()) - before) == len(done)

@@ -1,5 +1,6 @@
 """Every lexical index keeps the contract of ``LexicalIndex``."""
 
+import resource
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -288,3 +289,18 @@ def test_an_index_older_than_its_revision_is_damage(
     shutil.copytree(tmp_path / "old", folder)
     with pytest.raises(DamagedIndex, match="older"):
         make().revision()
+
+
+def test_after_a_failed_write_the_next_one_need_not_wait(index: LexicalIndex) -> None:
+    add(index, 1, c1=TEXTS[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        add(index, 2, c2=TEXTS[2])
+    except DamagedIndex:  # held while it is repaired, and with it all that it refers to
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert index.revision() == 1
+        add(index, 2, c2=TEXTS[2])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (index.revision(), sorted(find(index, "pump"))) == (2, [1, 2])

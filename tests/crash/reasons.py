@@ -4,14 +4,13 @@
 NO_POINT_NEEDED = {
     "server/knowledge_base/blobs.py: sync_folder: os.fsync": "store, which calls it, has them",
     "server/knowledge_base/blobs.py: recover: shutil.rmtree": "the next start does it again",
-    "server/knowledge_base/blobs.py: recover: blobs.parent.rmdir": "the next start does it again",
     "server/knowledge_base/indexes/tantivy_store.py: write: writer.commit": (
         "apply, which calls it, has them"
     ),
     "server/knowledge_base/maintenance.py: recreate_indexes: shutil.rmtree": (
         "asked for by hand, while no service runs; indexes are made again at the next search"
     ),
-    "server/knowledge_base/blobs.py: recover: temporary.unlink": "the next start does it again",
+    "server/knowledge_base/blobs.py: remove_leftovers: path.unlink": "the next start does it again",
 }
 
 # Points that no scenario reaches.

@@ -64,8 +64,10 @@ class FaissIndex:
         while done < len(ids):
             slab, row = divmod(len(self._places), ROWS)
             if slab == len(self._slabs):
-                self._slabs.append(np.empty((ROWS, self.dimension), np.float32))
-                self._slab_ids.append(np.empty(ROWS, np.int64))
+                vectors_here = np.empty((ROWS, self.dimension), np.float32)
+                ids_here = np.empty(ROWS, np.int64)  # before either is kept: memory may run out
+                self._slabs.append(vectors_here)
+                self._slab_ids.append(ids_here)
             some = slice(done, done + ROWS - row)
             count = len(ids[some])
             self._slabs[slab][row : row + count] = vectors[some]

@@ -11,6 +11,7 @@ import logging
 import math
 import shutil
 import threading
+import traceback
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -81,6 +82,8 @@ class TantivyIndex:
                 self.known, self.dead = revision, count_dead(self.folder)
             except (OSError, ValueError) as error:
                 self.abandon()
+                # ``write`` had the writer too: with its frame, that and its lock would live on.
+                traceback.clear_frames(error.__traceback__)
                 raise DamagedIndex(f"cannot write the index in {self.folder}: {error}") from error
 
     def _extend_tail(self, new: dict[int, Terms], remove: Sequence[int]) -> dict[int, Terms]:

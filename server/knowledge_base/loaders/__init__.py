@@ -9,7 +9,14 @@ from typing import Protocol
 
 from server.datatypes import Block, Document
 from server.errors import EmptyDocument, UnsupportedFormat
-from server.knowledge_base.loaders.limits import Limits, too_large
+from server.knowledge_base.loaders.limits import (
+    MAX_HEADING_CHARS,
+    MAX_HEADINGS,
+    MAX_TITLE_CHARS,
+    Limits,
+    size_in_chars,
+    too_large,
+)
 from server.plugins import Registry
 
 
@@ -89,16 +96,19 @@ def load_document(path: Path, name: str, limits: Limits) -> Document:
     blocks = tuple(block for block in map(clean_block, loaded.blocks) if block.text)
     if not any(character.isalnum() for block in blocks for character in block.text):
         raise EmptyDocument(name=name)
-    if sum(len(block.text) + len(Document.SEPARATOR) for block in blocks) > limits.max_chars + 2:
+    if size_in_chars(blocks) > limits.max_chars:
         raise too_large(name, limits.max_chars)
-    return Document(clean_line(loaded.title) or PurePath(name).stem, blocks)
+    title = clean_line(loaded.title) or PurePath(name).stem
+    return Document(title[:MAX_TITLE_CHARS].rstrip(), blocks)
 
 
 def clean_block(block: Block) -> Block:
-    """Return the block without invisible characters and outer blank lines."""
+    """Return the block without invisible characters, outer blank lines and endless headings."""
     lines = (line.rstrip() for line in clean(block.text).split("\n"))
-    headings = tuple(filter(None, map(clean_line, block.headings)))
-    return Block("\n".join(lines).strip("\n"), block.kind, block.page, headings)
+    cleaned = map(clean_line, block.headings)
+    headings = tuple(text for text in cleaned if 0 < len(text) <= MAX_HEADING_CHARS)
+    text = "\n".join(lines).strip("\n")
+    return Block(text, block.kind, block.page, headings[:MAX_HEADINGS])
 
 
 def clean_line(text: str) -> str:

@@ -1,10 +1,16 @@
 """How much of a file may be read, and the errors that say so. Knows no file format."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from server.datatypes import Block, heading_changes
 from server.errors import TooLarge
 
 MIB = 1 << 20
+BLOCK_CHARS = 64  # what a block counts for beside its text: a million empty ones are not nothing
+MAX_TITLE_CHARS = 300  # titles and headings are repeated with each chunk under them
+MAX_HEADING_CHARS = 200  # more is a paragraph that was styled as a heading
+MAX_HEADINGS = 16  # over one block
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +20,13 @@ class Limits:
     max_chars: int
     max_pages: int
     max_unpacked_mb: int  # bytes that a compressed file may unpack to, in MiB
+
+
+def size_in_chars(blocks: Iterable[Block]) -> int:
+    """Return what the blocks count against ``max_chars``; one block counts its text only."""
+    blocks = tuple(blocks)
+    texts = sum(len(block.text) + BLOCK_CHARS for block in blocks) - BLOCK_CHARS
+    return texts + sum(len(text) for _, further in heading_changes(blocks) for text in further)
 
 
 def too_large(name: str, max_chars: int) -> TooLarge:

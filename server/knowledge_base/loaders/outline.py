@@ -5,10 +5,8 @@ from pathlib import PurePath
 from typing import Literal
 
 from server.datatypes import Block, Document
-from server.knowledge_base.loaders.limits import too_large
+from server.knowledge_base.loaders.limits import BLOCK_CHARS, MAX_HEADING_CHARS, too_large
 from server.knowledge_base.loaders.prose import fold
-
-MAX_HEADING_CHARS = 200  # more is a paragraph that was styled as a heading
 
 
 class Outline:
@@ -44,7 +42,7 @@ class Outline:
     ) -> None:
         """Add a block under the headings in force; blank text adds nothing."""
         if text.strip():
-            self.spend(len(text) + len(Document.SEPARATOR))
+            self.spend(len(text) + BLOCK_CHARS)
             self.blocks.append(Block(text, kind, page, tuple(text for _, text in self.path)))
 
     def table(self, lines: Iterable[str], *, caption: str = "", page: int | None = None) -> None:
@@ -55,13 +53,14 @@ class Outline:
             self.spend(len(line) + 1)
             kept.append(line)
         if kept:
+            self.spend(BLOCK_CHARS)
             headings = (*(text for _, text in self.path), *filter(None, [caption]))
             self.blocks.append(Block("\n".join(kept), "table", page, headings))
 
     def spend(self, chars: int) -> None:
         """Count characters against the limit."""
         self.chars += chars
-        if self.chars > self.max_chars + len(Document.SEPARATOR):
+        if self.chars > self.max_chars + BLOCK_CHARS:
             raise too_large(self.name, self.max_chars)
 
     def document(self, title: str = "") -> Document:

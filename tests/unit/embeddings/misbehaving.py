@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import time
 
 import numpy as np
 
 from embeddings import EMBEDDERS, Vectors
+from embeddings.frames import LENGTHS, send_frame
 from embeddings.hashing import HashingEmbedder
 from embeddings.serve import main
 
@@ -16,6 +18,8 @@ MODELS = {
     "moody": f"{MODULE}:MoodyEmbedder",
     "slow": f"{MODULE}:SlowEmbedder",
     "stuck": f"{MODULE}:StuckEmbedder",
+    "busy": f"{MODULE}:BusyEmbedder",
+    "liar": f"{MODULE}:LiarEmbedder",
 }
 
 
@@ -50,6 +54,29 @@ class SlowEmbedder(HashingEmbedder):
 class StuckEmbedder(HashingEmbedder):
     def embed_documents(self, texts: list[str]) -> Vectors:
         time.sleep(3600)
+        return super().embed_documents(texts)
+
+
+class BusyEmbedder(HashingEmbedder):
+    """Computes for as many seconds as the first text says."""
+
+    def embed_documents(self, texts: list[str]) -> Vectors:
+        end = time.monotonic() + float(texts[0])
+        while time.monotonic() < end:
+            pass
+        return super().embed_documents(texts)
+
+
+class LiarEmbedder(HashingEmbedder):
+    """Puts messages of its own before the answer."""
+
+    def embed_documents(self, texts: list[str]) -> Vectors:
+        connection = socket.socket(fileno=os.dup(0))
+        if "nested" in texts:
+            header = b"[" * 1_000_000
+            connection.sendall(LENGTHS.pack(len(header), 0) + header)
+        else:
+            send_frame(connection, {"id": 1, "rows": 1, "dimension": self.dimension}, b"")
         return super().embed_documents(texts)
 
 

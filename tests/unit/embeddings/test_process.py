@@ -80,9 +80,41 @@ def test_what_a_library_prints_does_not_spoil_the_vectors(start: Starter) -> Non
     assert (start().embed("moody", ["print"], SIZE) == direct(["print"])).all()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_it_gives_way_beside_its_parent_too(start: Starter) -> None:
+    """Linux weighs niceness within a session first, so that its own would hide it."""
+    process = start()
+    process.embed("hashing", ["one"], SIZE)
+    assert process.pid is not None
+    assert os.getsid(process.pid) == os.getsid(0)
+    assert os.getpgid(process.pid) == process.pid
+
+
+def test_it_does_not_get_the_secrets_of_the_service(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHIWEN_API_KEY", "secret")
+    process = start()
+    process.embed("hashing", ["one"], SIZE)
+    assert "ZHIWEN_API_KEY" not in psutil.Process(process.pid).environ()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_what_stops_the_service_leaves_the_texts_in_work_alone(start: Starter, number: int) -> None:
+    process = start()
+    process.embed("hashing", ["one"], SIZE)
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    assert (process.embed("hashing", ["two"], SIZE) == direct(["two"])).all()
+    killer = threading.Timer(0.2, os.kill, (process.pid, number))
+    killer.start()
+    texts = [f"text {number}" for number in range(640)]
+    assert (process.embed("slow", texts, SIZE) == direct(texts)).all()
+    killer.join()
+
+
+@pytest.mark.parametrize(("number", "name"), [(9, "SIGKILL"), (40, "signal 40")])
 def test_a_process_killed_at_work_fails_its_texts_and_is_replaced(
-    start: Starter, number: int
+    start: Starter, number: int, name: str
 ) -> None:
     process = start()
     process.embed("slow", ["one"], SIZE)
@@ -90,7 +122,7 @@ def test_a_process_killed_at_work_fails_its_texts_and_is_replaced(
     assert first is not None
     killer = threading.Timer(0.5, os.kill, (first, number))
     killer.start()
-    with pytest.raises(EmbeddingFailed, match=signal.Signals(number).name):
+    with pytest.raises(EmbeddingFailed, match=name):
         process.embed("slow", ["text"] * 20_000, SIZE)
     killer.join()
     assert (process.embed("slow", ["two"], SIZE) == direct(["two"])).all()
@@ -138,6 +170,34 @@ def test_a_hanging_process_is_ended(start: Starter) -> None:
         process.embed("stuck", ["one"], SIZE)
     assert process.pid is None
     assert (process.embed("hashing", ["two"], SIZE) == direct(["two"])).all()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_slow_but_computes_is_waited_for(start: Starter) -> None:
+    assert (start(timeout_s=2).embed("busy", ["5"], SIZE) == direct(["5"])).all()
+
+
+@pytest.mark.slow
+def test_a_process_that_computes_for_ever_is_ended(start: Starter) -> None:
+    process = start(timeout_s=1)
+    with pytest.raises(EmbeddingStuck):
+        process.embed("busy", ["3600"], SIZE)
+    assert process.pid is None
+
+
+def test_an_answer_that_cannot_be_read_does_not_reach_the_next_texts(start: Starter) -> None:
+    process = start()
+    with pytest.raises(RecursionError):
+        process.embed("liar", ["nested"], SIZE)
+    assert (process.embed("hashing", ["two"], SIZE) == direct(["two"])).all()
+
+
+def test_an_answer_to_another_request_is_refused(start: Starter) -> None:
+    process = start()
+    process.embed("hashing", ["one"], SIZE)
+    with pytest.raises(EmbeddingFailed, match="process ended"):
+        process.embed("liar", ["two"], SIZE)
+    assert (process.embed("hashing", ["three"], SIZE) == direct(["three"])).all()
 
 
 @pytest.mark.slow

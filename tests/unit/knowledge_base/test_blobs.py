@@ -15,7 +15,9 @@ from server.knowledge_base.paths import DataFolder
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(DataFolder(tmp_path), max_bytes=1 << 20)
+    made = BlobStore(DataFolder(tmp_path), max_bytes=1 << 20)
+    made.make_folder("kb")
+    return made
 
 
 def store(blobs: BlobStore, name: str, content: bytes) -> str:
@@ -96,7 +98,7 @@ def test_collecting_keeps_used_and_young_blobs(blobs: BlobStore) -> None:
 def test_a_link_in_content_that_leads_out_is_refused(blobs: BlobStore, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
-    (tmp_path / "kb" / "content").mkdir(parents=True)
+    (tmp_path / "kb" / "content").mkdir()
     (tmp_path / "kb" / "content" / "link").symlink_to(outside)
     with pytest.raises(UnsafeName, match="leads out"):
         blobs.folder.content("kb", "link/a.txt")

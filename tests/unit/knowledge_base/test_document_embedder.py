@@ -204,6 +204,33 @@ def test_the_process_ends_when_idle_and_comes_back(make: Opener) -> None:
     assert len(documents.embed("hashing", ["two"])) == 1
 
 
+@pytest.mark.parametrize("idle_s", [0.2, 30])
+def test_a_process_that_ends_in_an_odd_way_while_idle_holds_nobody_up(
+    make: Opener, idle_s: float
+) -> None:
+    documents = make(idle_s=idle_s)
+    documents.embed("hashing", ["one"])
+    pid = documents.process.pid
+    assert pid is not None
+    os.kill(pid, 40)  # a signal without a name
+    if idle_s < 1:
+        wait_until(lambda: documents.process.pid is None)
+    else:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert len(documents.embed("hashing", ["two"])) == 1
+
+
+def test_a_thread_that_cannot_be_started_is_an_error_until_it_can(make: Opener) -> None:
+    documents = make()
+    usual = threading.stack_size(1 << 46)  # more than there is
+    try:
+        with pytest.raises(EmbeddingFailed, match="start new thread"):
+            documents.embed("hashing", ["one"])
+    finally:
+        threading.stack_size(usual)
+    assert len(documents.embed("hashing", ["two"])) == 1
+
+
 def test_closing_fails_who_waits_and_ends_everything(make: Opener) -> None:
     documents = make()
     began = threading.Event()

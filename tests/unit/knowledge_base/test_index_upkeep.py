@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from embeddings import Embedder, Vectors
 from server.container import Container
 from server.db.files import log_change
 from server.db.knowledge_bases import find_kb, next_revision
-from server.errors import IndexFailed, UnknownKnowledgeBase, ZhiwenError
+from server.errors import EmbeddingFailed, IndexFailed, UnknownKnowledgeBase, ZhiwenError
+from server.knowledge_base.derived import IndexKeeper
+from server.knowledge_base.paths import DataFolder
 from tests.unit.knowledge_base.machine import ALL, SUBJECTS, add, build_machine, count, find
 
 
@@ -179,6 +182,59 @@ def test_a_log_that_was_pruned_up_to_what_the_index_knows_is_enough(
     with caplog.at_level(logging.WARNING):
         assert find(service, "whale")[0] == "new.txt"
     assert "rebuilding" not in caplog.text
+
+
+def test_a_change_over_that_fails_costs_a_build_and_no_chunk(
+    service: Container, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    find(service, "pump")
+    for subject in SUBJECTS[1:]:
+        service.knowledge_bases.delete_file("kb", f"{subject}.txt")
+    find(service, "pump")
+    monkeypatch.setenv("ZHIWEN_FAULT", "full=lexical.before_change_over")
+    service.indexes.compact()
+    assert "not compacted" in caplog.text
+    monkeypatch.delenv("ZHIWEN_FAULT")
+    assert find(service, "pump") == ["pump.txt"]
+    assert count(service) == (1, 1)
+
+
+def test_vectors_of_an_interrupted_first_build_do_not_outlive_their_file(
+    service: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.knowledge_base.portions.CHUNKS_AT_ONCE", 1)
+    service.knowledge_bases.create("new")
+
+    def embed(embedder: Embedder, texts: list[str]) -> Vectors:
+        if is_broken:
+            raise EmbeddingFailed(model="hashing", reason="a test")
+        return embedder.embed_documents(texts)
+
+    with service.database.read() as session:
+        kb_id = find_kb(session, "new").id
+    keeper = IndexKeeper(DataFolder(tmp_path / "other"), kb_id, embed)
+
+    def held() -> int:
+        with service.database.read() as session:
+            kb = find_kb(session, "new")
+            embedder = service.embedders.get(kb.embedding_model)
+            with keeper.use(session, kb, embedder) as indexes:
+                assert indexes.dense is not None
+                return indexes.dense.count()
+
+    assert held() == 0
+    add(service, "a.txt", "The pump moves water.", kb="new")
+    add(service, "b.txt", "The lamp gives light.", kb="new")
+    with service.database.engine.begin() as connection:  # so that b has to be embedded again
+        last = connection.execute(text("SELECT max(file_id) FROM vector")).scalar_one()
+        connection.execute(text("UPDATE vector SET crc32 = 0 WHERE file_id = :id"), {"id": last})
+    is_broken = True
+    with pytest.raises(EmbeddingFailed):
+        held()
+    is_broken = False
+    service.knowledge_bases.delete_file("new", "a.txt")
+    assert held() == 1
+    keeper.close()
 
 
 def test_many_searches_while_one_index_is_damaged_and_the_other_dropped(

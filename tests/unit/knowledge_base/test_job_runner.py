@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from server.db.database import Database
-from server.db.jobs import NewJobFile, add_job, close_job, list_job_files, settle_file
+from server.db.jobs import NewJobFile, add_job, cancel_job, close_job, list_job_files, settle_file
 from server.db.knowledge_bases import add_kb
 from server.db.models import JobRow, KnowledgeBaseRow, now
-from server.errors import DatabaseBusy, InvalidRequest
+from server.errors import DatabaseBusy, EmbeddingFailed, InvalidRequest, StorageFull
 from server.errors.records import read_error
 from server.knowledge_base import jobs as module
-from server.knowledge_base.jobs import JobRunner, ServiceStopping, Task
+from server.knowledge_base.jobs import JobRunner
+from server.knowledge_base.tasks import ServiceStopping, Task
 
 
 class Bench:
@@ -47,7 +48,7 @@ class Bench:
 
     def runner(self, threads: int = 1) -> JobRunner:
         made = JobRunner(
-            self.database, {"add": self.work}, threads=threads, on_failed=lambda task: None
+            self.database, {"add": self.work}, threads=threads, on_refused=lambda kb_id, blob: None
         )
         self.runners.append(made)
         return made
@@ -183,3 +184,65 @@ def test_a_cancelled_job_ends_at_once(bench: Bench) -> None:
     bench.gate.set()
     runner.start(bench.add(runner, "c")).result(60)
     assert bench.done == ["c"]
+
+
+def test_a_passing_fault_is_tried_again_a_lasting_one_is_told(bench: Bench) -> None:
+    runner = bench.runner()
+    module_tries = module.TRIES
+    bench.trouble = [EmbeddingFailed(model="m", reason="no memory") for _ in range(module_tries)]
+    job = bench.add(runner, "a", "b")
+    with pytest.raises(EmbeddingFailed):
+        runner.start(job).result(60)
+    wait_until_idle(bench, job)
+    assert sorted(bench.statuses(job)) in (["done", "done"], ["done", "failed"])
+
+
+def test_a_full_disk_loses_no_file_that_was_accepted(bench: Bench) -> None:
+    runner = bench.runner()
+    bench.trouble = [StorageFull(reason="full")]
+    job = bench.add(runner, "a", "b")
+    with pytest.raises(StorageFull):
+        runner.start(job).result(60)
+    wait_until_idle(bench, job)
+    assert bench.statuses(job) == ["done", "done"]
+
+
+def test_a_file_that_ends_the_process_again_and_again_is_given_up(bench: Bench) -> None:
+    job = bench.add(bench.runner(), "poison", "good")
+    with bench.database.write("test") as session:
+        first = list_job_files(session, job.id)[0]
+        first.attempts, first.stage = module.TRIES - 1, "reading"
+    bench.runner().resume()
+    wait_until_idle(bench, job)
+    assert bench.statuses(job) == ["failed", "done"]
+    with bench.database.read() as session:
+        note = list_job_files(session, job.id)[0].note or {}
+    assert read_error(note).code == "interrupted"
+
+
+def test_a_job_that_was_never_begun_is_found_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TICK_S", 0.05)
+    monkeypatch.setattr(module, "RENEW_S", 0.05)
+    monkeypatch.setattr(module, "LEASE", timedelta(seconds=0.5))
+    runner = bench.runner()
+    orphan = bench.add(runner, "a")  # as if ``start`` had failed after the commit
+    runner.start(bench.add(runner, "b")).result(60)
+    wait_until_idle(bench, orphan)
+    assert bench.statuses(orphan) == ["done"]
+
+
+def test_a_job_that_another_process_ended_is_let_go(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TICK_S", 0.05)
+    monkeypatch.setattr(module, "RENEW_S", 0.05)
+    runner = bench.runner()
+    bench.gate.clear()
+    job = bench.add(runner, "a", "b")
+    ended = runner.start(job)
+    with bench.database.write("test") as session:
+        cancel_job(session, job.id, {})
+    ended.result(60)
+    assert bench.done == []

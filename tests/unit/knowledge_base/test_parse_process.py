@@ -7,9 +7,12 @@ import pytest
 from configs import ROOT
 
 HANG = """
-import re, sys
+import re, signal, sys
 from server.knowledge_base import parse_process
 parse_process.GRACE_S = 0
+for number in (signal.SIGIO, signal.SIGALRM):
+    signal.signal(number, signal.SIG_IGN)  # as a process may inherit it
+parse_process.take_signals()
 with parse_process.dying_with_service(0, int(sys.argv[1])):
     print("begun", flush=True)
     re.match(r"(a+)+$", "a" * 60 + "b")  # years, and no other thread runs meanwhile
@@ -34,6 +37,17 @@ def test_parser_that_hangs_in_a_library_dies(
             assert process.wait(60) == -number
         finally:
             process.kill()
+
+
+def test_parser_that_would_be_killed_first_already_starts() -> None:
+    code = (
+        "from pathlib import Path; from server.knowledge_base.parse_process import *\n"
+        "OOM_SCORE.write_text('900'); die_first(); print(OOM_SCORE.read_text())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert (run.stdout.split(), run.stderr) == (["900"], "")
 
 
 def test_what_a_loader_prints_or_reads_does_not_disturb_the_answers() -> None:

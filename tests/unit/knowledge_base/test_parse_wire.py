@@ -12,6 +12,7 @@ from server.knowledge_base import parse_wire
 from server.knowledge_base.parse_wire import BadMessage, DocumentReader
 
 MAX_CHARS = 10_000
+MAX_BYTES = 1 << 20
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 BLOCKS = st.builds(
     Block,
@@ -29,7 +30,7 @@ def send(document: Document) -> Document | None:
         buffer += parse_wire.pack(message)
     received = None
     while buffer:
-        message = parse_wire.take(buffer)
+        message = parse_wire.take(buffer, max_bytes=MAX_BYTES)
         assert message is not None
         received = reader.read(message)
     return received
@@ -62,7 +63,7 @@ def test_incomplete_frame_is_left_in_the_buffer() -> None:
     frame = parse_wire.pack({"title": "手册"})
     for length in range(len(frame)):
         buffer = bytearray(frame[:length])
-        assert parse_wire.take(buffer) is None
+        assert parse_wire.take(buffer, max_bytes=MAX_BYTES) is None
         assert buffer == frame[:length]
 
 
@@ -98,6 +99,11 @@ def block(*fields: Any) -> dict[str, Any]:
         block("x", "text", None, 0, [5]),
         block("x", "text", None, 0, "headings"),
         block("x" * (MAX_CHARS + 1), "text", None, 0, []),
+        {"blocks": [["", "text", None, 0, []]] * 200},
+        {"blocks": [["", "text", None, 0, ["章" * 100]]] * 70},
+        block("x", "text", None, 0, ["章" * 201]),
+        block("x", "text", None, 0, ["章"] * 17),
+        {"title": "手" * 301},
         {"error": "SystemExit", "values": {}},
         {"error": ["TooLarge"], "values": {}},
         {"error": UnknownFile.__name__, "values": {"knowledge_base": "x", "name": "y"}},
@@ -117,7 +123,12 @@ def test_message_of_a_hostile_process_is_refused(message: dict[str, Any]) -> Non
 def test_frame_of_something_else_is_refused(body: bytes) -> None:
     frame = len(body).to_bytes(parse_wire.LENGTH_BYTES, "big") + body
     with pytest.raises(BadMessage):
-        parse_wire.take(bytearray(frame))
+        parse_wire.take(bytearray(frame), max_bytes=MAX_BYTES)
+
+
+def test_frame_that_says_it_is_too_long_is_refused_before_it_comes() -> None:
+    with pytest.raises(BadMessage):
+        parse_wire.take(bytearray(b"\xff\xff\xff\xff"), max_bytes=MAX_BYTES)
 
 
 def test_stream_ends_between_frames_or_is_refused() -> None:

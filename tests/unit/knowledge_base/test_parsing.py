@@ -1,21 +1,15 @@
 """Parsers are real processes, and die real deaths."""
 
 import os
-import resource
 import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from configs import ROOT
 from server.errors import (
     Cancelled,
     EmptyDocument,
@@ -27,15 +21,18 @@ from server.errors import (
 from server.knowledge_base import parser as parser_module
 from server.knowledge_base.loaders import load_document
 from server.knowledge_base.loaders.limits import MIB, Limits
-from server.knowledge_base.parsing import ParseLimits, ParserPool
+from server.knowledge_base.parsing import ParserPool
 from tests.conformance.test_loaders import SAMPLES
-
-LIMITS = ParseLimits(
-    memory_mb=1024, timeout_s=250, max_chars=64 << 20, max_pages=100, max_unpacked_mb=64
+from tests.unit.knowledge_base.conftest import (
+    GREEDY,
+    LIMITS,
+    LONG,
+    WITHIN_S,
+    MakePool,
+    Put,
+    busy_process,
+    wait_for,
 )
-LONG = b"[" * 1_000_000  # takes many minutes: each bracket looks for its end
-GREEDY = b"- a\n" * 1_000_000
-WITHIN_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -43,50 +40,6 @@ def shared() -> Iterator[ParserPool]:
     pool = ParserPool(LIMITS, count=2)
     yield pool
     pool.close()
-
-
-@pytest.fixture
-def make_pool() -> Iterator[Callable[..., ParserPool]]:
-    pools: list[ParserPool] = []
-
-    def make(count: int = 1, idle_s: float = 600, **changed: int) -> ParserPool:
-        pools.append(ParserPool(replace(LIMITS, **changed), count=count, idle_s=idle_s))
-        return pools[-1]
-
-    yield make
-    for pool in pools:
-        pool.close()
-
-
-@pytest.fixture
-def put(tmp_path: Path) -> Callable[[bytes], Path]:
-    def write(content: bytes) -> Path:
-        blob = tmp_path / f"{len(list(tmp_path.iterdir()))}"
-        blob.write_bytes(content)
-        return blob
-
-    return write
-
-
-Put = Callable[[bytes], Path]
-MakePool = Callable[..., ParserPool]
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def busy_process(pool: ParserPool) -> psutil.Process:
-    """Return the only busy parser once it reads its file."""
-    wait_for(lambda: pool.busy)
-    (parser,) = pool.busy
-    process = psutil.Process(parser.process.pid)
-    wait_for(lambda: "server.knowledge_base.parse_process" in process.cmdline())
-    wait_for(lambda: process.cpu_times().user > 0.3)
-    return process
 
 
 def children() -> set[psutil.Process]:
@@ -149,7 +102,6 @@ def test_file_that_takes_too_long_is_refused_and_the_next_one_read(
     with pytest.raises(TooLarge, match=r"'a\.md' .* 1 s .*kb\.parse_timeout_s") as caught:
         pool.parse(put(LONG), "a.md")
     assert "kb.parse_timeout_s" in caught.value.message("zh")
-    pool.limits = LIMITS  # a start may take longer than a second here
     assert pool.parse(put(b"text"), "a.txt").text == "text"
 
 
@@ -162,21 +114,39 @@ def test_file_that_takes_too_much_memory_is_refused_and_the_next_one_read(
     assert pool.parse(put(b"text"), "a.txt").text == "text"
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGRTMIN + 6]
+)
 def test_crash_is_an_error_of_the_file_only(
-    make_pool: MakePool, put: Put, number: signal.Signals, caplog: pytest.LogCaptureFixture
+    make_pool: MakePool, put: Put, number: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pool = make_pool()
+    pool, name = make_pool(), signal.strsignal(number) or ""
     with ThreadPoolExecutor(1) as threads:
         reading = threads.submit(pool.parse, put(LONG), "a.md")
         busy_process(pool).send_signal(number)
-        with pytest.raises(UnreadableDocument, match=number.name) as caught:
+        with pytest.raises(UnreadableDocument, match=name) as caught:
             reading.result(WITHIN_S)
-    assert number.name in caught.value.message("zh")
+    assert name in caught.value.message("zh")
     assert f"'a.md' ended with {-number}" in caplog.text
     if number in (signal.SIGSEGV, signal.SIGABRT):
         assert "markdown" in caplog.text  # where it was
     assert pool.parse(put(b"text"), "a.txt").text == "text"
+
+
+def test_signal_to_all_processes_of_the_service_fails_no_file(
+    make_pool: MakePool, put: Put
+) -> None:
+    pool, cancelled = make_pool(), threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(pool.parse, put(LONG), "a.md", is_cancelled=cancelled.is_set)
+        process = busy_process(pool)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            process.send_signal(number)
+        before = process.cpu_times().user
+        wait_for(lambda: process.cpu_times().user > before + 0.1)  # it reads on
+        cancelled.set()
+        with pytest.raises(Cancelled):
+            reading.result(WITHIN_S)
 
 
 def test_bad_files_stop_none_of_those_beside_them(make_pool: MakePool, put: Put) -> None:
@@ -284,29 +254,6 @@ def test_parser_that_has_grown_is_replaced(
     assert pool.idle == []
 
 
-def test_parser_that_died_while_idle_costs_no_file(make_pool: MakePool, put: Put) -> None:
-    pool = make_pool()
-    pool.parse(put(b"text"), "a.txt")
-    process = psutil.Process(pool.idle[0].process.pid)
-    process.kill()
-    wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE)
-    assert pool.parse(put(b"text"), "a.txt").text == "text"
-
-
-def test_parser_that_dies_before_it_takes_the_file_costs_none(
-    make_pool: MakePool, put: Put
-) -> None:
-    pool = make_pool()
-    pool.parse(put(b"text"), "a.txt")
-    process = psutil.Process(pool.idle[0].process.pid)
-    process.suspend()
-    with ThreadPoolExecutor(1) as threads:
-        reading = threads.submit(pool.parse, put(b"text"), "a.txt")
-        wait_for(lambda: pool.busy)
-        process.kill()
-        assert reading.result(WITHIN_S).text == "text"
-
-
 def test_idle_parser_ends_and_another_one_starts(make_pool: MakePool, put: Put) -> None:
     pool, before = make_pool(idle_s=0.1), children()
     for _ in range(2):
@@ -330,48 +277,3 @@ def test_nothing_is_left_after_many_files_and_crashes(make_pool: MakePool, put: 
     pool.close()
     wait_for(lambda: (psutil.Process().num_fds(), threading.active_count()) == before)
     assert children() == known
-
-
-SERVICE = """
-import sys, time
-from pathlib import Path
-from server.knowledge_base.parsing import ParseLimits, ParserPool
-from threading import Thread
-pool = ParserPool(ParseLimits(512, 600, 1 << 20, 9, 9), count=2)
-Thread(target=pool.parse, args=(Path(sys.argv[2]), "a.md"), daemon=True).start()
-while not pool.busy:
-    time.sleep(0.01)
-pool.parse(Path(sys.argv[1]), "a.txt")
-print(*(parser.process.pid for parser in [*pool.busy, *pool.idle]), flush=True)
-time.sleep(600)
-"""
-
-
-def test_parsers_die_with_a_service_that_is_killed(put: Put) -> None:
-    command = [sys.executable, "-c", SERVICE, str(put(b"text")), str(put(LONG))]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
-        try:
-            assert service.stdout is not None
-            parsers = [psutil.Process(int(pid)) for pid in service.stdout.readline().split()]
-            assert len(parsers) == 2
-            wait_for(lambda: parsers[0].cpu_times().user > 0.3)
-        finally:
-            service.kill()
-    assert psutil.wait_procs(parsers, timeout=WITHIN_S)[1] == []
-
-
-def test_parser_has_no_secrets_and_little_power(
-    make_pool: MakePool, put: Put, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ZHIWEN_API_KEY", "secret")
-    pool = make_pool(memory_mb=100)
-    pool.parse(put(b"text"), "a.txt")
-    pid = pool.idle[0].process.pid
-    process = psutil.Process(pid)
-    assert not [name for name in process.environ() if name.startswith("ZHIWEN_")]
-    assert process.nice() > psutil.Process().nice()
-    assert resource.prlimit(pid, resource.RLIMIT_DATA) == (100 * MIB, 100 * MIB)
-    assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
-    assert resource.prlimit(pid, resource.RLIMIT_FSIZE)[1] <= MIB
-    assert os.getpgid(pid) == os.getsid(pid) == pid
-    assert process.net_connections() == []

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from server.container import Container
+from server.db.knowledge_bases import find_kb
 from server.db.models import ChangeRow, ChunkRow, FileRow, JobRow, KnowledgeBaseRow, VectorRow, now
 from server.knowledge_base import upkeep as module
 from server.knowledge_base.ingest import IngestOptions
@@ -25,9 +26,8 @@ def service(container: Container) -> Container:
 
 
 def round_of(service: Container) -> None:
-    Upkeep(
-        service.database, service.knowledge_bases.blobs, service.embedders, service.indexes
-    ).clean()
+    bases = service.knowledge_bases
+    Upkeep(service.database, bases.blobs, service.embedders, service.indexes, bases.view).clean()
 
 
 def add(service: Container, name: str, text: str) -> None:
@@ -145,3 +145,35 @@ def test_room_is_given_back(service: Container, monkeypatch: pytest.MonkeyPatch)
     round_of(service)
     with service.database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA page_count").scalar_one() < before / 2
+
+
+def test_a_database_that_gives_no_room_back_ends_the_round(
+    service: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAGES", 5)
+    with service.database.engine.connect() as connection:
+        raw = connection.connection.cursor()
+        raw.execute("PRAGMA auto_vacuum=NONE")  # as those that were made before 0.3.0
+        raw.execute("VACUUM")
+    add(service, "large.txt", "The whale swims. " * 100_000)
+    service.knowledge_bases.delete_file("kb", "large.txt")
+    round_of(service)
+    assert service.database.shrink(5) is False
+
+
+def test_a_knowledge_base_that_cannot_be_cleaned_stops_no_other(service: Container) -> None:
+    service.knowledge_bases.create("aaa")
+    with service.database.write("test") as session:
+        find_kb(session, "aaa").embedding_model = "gone"
+    add(service, "a.txt", "The whale swims.")
+    service.knowledge_bases.submissions.change_model("kb", "none").ended.result(60)
+    round_of(service)
+    assert count(service, VectorRow) == 0
+
+
+def test_a_folder_that_is_no_knowledge_base_is_left_alone(service: Container) -> None:
+    copy = service.folder.root / "kb-backup" / "blobs"
+    copy.mkdir(parents=True)
+    (copy / "file").write_bytes(b"x")
+    service.knowledge_bases.blobs.recover({1: "kb"})
+    assert (copy / "file").exists()

@@ -35,6 +35,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_job_status"), "job", ["status"])
     op.create_index(op.f("ix_job_created_at"), "job", ["created_at"])
+    op.create_index(op.f("ix_job_kb_id"), "job", ["kb_id"])
     op.create_table(
         "job_file",
         sa.Column("id", ID, nullable=False),
@@ -44,6 +45,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("stage", sa.String(length=10), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("done", sa.Integer(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("note", sa.JSON(), nullable=True),
@@ -73,8 +75,10 @@ def upgrade() -> None:
     # Added one by one: a copy of the table would drop the old one, and what refers to it.
     deleted: sa.Column[bool] = sa.Column("is_deleted", sa.Boolean(), nullable=False, server_default=sa.false())
     op.add_column("knowledge_base", deleted)
-    for name, default in (("version", "1"), ("upload", "0")):
-        op.add_column("file", sa.Column(name, sa.Integer(), nullable=False, server_default=default))
+    version = sa.Column("version", sa.Integer(), nullable=False, server_default="1")
+    upload = sa.Column("upload", sa.BigInteger(), nullable=False, server_default="0")
+    op.add_column("file", version)
+    op.add_column("file", upload)
 
 
 def downgrade() -> None:

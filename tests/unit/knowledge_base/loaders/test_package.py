@@ -1,6 +1,6 @@
 import pytest
 
-from server.errors import EmptyDocument, UnsupportedFormat
+from server.errors import EmptyDocument, TooLarge, UnsupportedFormat
 from tests.unit.knowledge_base.loaders.conftest import Read
 
 
@@ -22,6 +22,27 @@ def test_characters_beyond_the_basic_plane_are_kept(read: Read) -> None:
 def test_marks_without_a_letter_are_no_text(read: Read) -> None:
     with pytest.raises(EmptyDocument, match="OCR"):
         read("a.txt", "。。。 —— \x00 ***")
+
+
+def test_endless_title_is_cut(read: Read) -> None:
+    document = read("a.html", f"<title>{'知 ' * 100_000}</title><p>text")
+    assert document.title == ("知 " * 150).strip()
+
+
+def test_endless_caption_is_no_heading(read: Read) -> None:
+    table = "<table><caption>{}</caption><tr><td>a<td>b<tr><td>1<td>2</table>"
+    assert read("a.html", table.format("价格")).blocks[-1].headings == ("价格",)
+    assert read("a.html", table.format("价" * 201)).blocks[-1].headings == ()
+
+
+def test_block_counts_for_more_than_its_text(read: Read) -> None:
+    with pytest.raises(TooLarge):
+        read("a.md", "知\n\n" * 100, max_chars=1000)
+
+
+def test_heading_counts_once_for_all_blocks_under_it(read: Read) -> None:
+    source = f"# {'章' * 200}\n\n" + "知\n\n" * 1000
+    assert len(read("a.md", source, max_chars=70_000).blocks) == 1001
 
 
 def test_text_of_exactly_the_limit_is_accepted(read: Read) -> None:
