@@ -131,7 +131,7 @@ class KnowledgeBases:
             )
         with self.database.write("new_kb") as session:
             add_kb(session, row)
-            self.blobs.make_folder(row.name)
+        self.blobs.make_folder(row.name)
         logger.info("Created the knowledge base %r.", row.name)
         return row
 
