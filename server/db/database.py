@@ -30,13 +30,17 @@ class Database:
         self.writer = self.engine.execution_options(writes=True)
 
     def migrate(self) -> None:
-        """Create or upgrade the tables."""
+        """Create or upgrade the tables.
+
+        Raises:
+            DatabaseBusy, StorageFull: they are as they were.
+        """
         from alembic import command
         from alembic.config import Config
 
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        with self.engine.connect() as connection:
+        with translate_errors(), self.engine.connect() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
