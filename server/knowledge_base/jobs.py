@@ -233,8 +233,8 @@ class JobRunner:
         except ZhiwenError as error:
             self._meet(job, file_id, error)
         except (OSError, SQLAlchemyError) as error:  # perhaps of a machine that lacks something
-            logger.warning("The job %s: %s", job.id, error)
-            self._meet(job, file_id, Unavailable(reason=type(error).__name__))
+            logger.warning("A file of the job %s met %r.", job.id, error)
+            self._meet(job, file_id, Unavailable())
         except Exception:  # the border of the file: the others are still to come
             request_id = secrets.token_hex(4)
             logger.exception("%s: a file of the job %s failed", request_id, job.id)
@@ -293,7 +293,6 @@ class JobRunner:
         except Cancelled:
             return
         except ZhiwenError as trouble:  # nothing can be written; the outcome is still open
-            logger.warning("The job %s waits: %s", job.id, trouble)
             self._put_back(job, file_id, trouble)
 
     def _put_back(self, job: ActiveJob, file_id: int, error: ZhiwenError) -> None:
@@ -304,6 +303,7 @@ class JobRunner:
             job.pause_s = min(MAX_PAUSE_S, max(TICK_S, 2 * job.pause_s))
             job.not_before = time.monotonic() + job.pause_s
             waited_for, job.ended = job.ended, running()
+        logger.warning("The job %s waits %.0f s and tries again: %s", job.id, job.pause_s, error)
         if not waited_for.done():
             waited_for.set_exception(error)
 

@@ -57,13 +57,16 @@ def add_samples(
             submitted = knowledge_bases.submissions.submit(NAME, uploads, options=IngestOptions())
         except AllRefused as refused:
             raise refused.first from refused
-    while (left := count_queued(knowledge_bases, submitted.job.id)) > 0:
-        done = len(paths) - left
+    while not submitted.ended.done():
+        done = len(paths) - count_queued(knowledge_bases, submitted.job.id)
         report(
             f"adding the samples, {done} of {len(paths)} done",
             f"添加示例文档，已完成 {done}/{len(paths)}",
         )
         wait([submitted.ended], LOOK_EVERY_S)
+    if (trouble := submitted.ended.exception()) is not None:
+        logger.error("The samples wait: %s", trouble)  # their job tries again by itself
+        return count_queued(knowledge_bases, submitted.job.id)
     failed = [
         file for file in knowledge_bases.outcomes(submitted.job.id) if file.status == "failed"
     ]
