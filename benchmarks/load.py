@@ -139,7 +139,10 @@ def prepare(url: str) -> None:
 def replace_files(visitor: Visitor) -> None:
     """Upload one to four files over what there is."""
     files = visitor.write_files(visitor.random.randint(1, 4))
-    visitor.upload(visitor.choose_kb(), files, 201, override="true")
+    answer = visitor.upload(visitor.choose_kb(), files, 201, 207, 409, override="true")
+    codes = {file["error"]["code"] for file in answer.json()["files"] if file["error"]}
+    if codes - {"cancelled"}:  # by another visitor, who deleted the file meanwhile
+        raise Unexpected(f"an upload ended with {codes}: {answer.text[:500]}")
 
 
 def add_files(visitor: Visitor) -> None:
@@ -155,7 +158,7 @@ def add_bad_file(visitor: Visitor) -> None:
         visitor.upload(visitor.choose_kb(), files, *REFUSED, override="true")
     else:
         good = visitor.write_files(1)
-        visitor.upload(visitor.choose_kb(), good | files, 207, override="true")
+        visitor.upload(visitor.choose_kb(), good | files, 207, 409, override="true")
 
 
 def run_job(visitor: Visitor) -> None:

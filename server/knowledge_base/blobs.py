@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -142,17 +142,16 @@ class BlobStore:
         """Delete blobs that no file uses and that are older than ``min_age_s``; count them."""
         folder = self.folder.blobs(kb_name)
         limit = time.time() - min_age_s
-        old = [
-            path
-            for path in (folder.iterdir() if folder.is_dir() else ())
-            if path.is_file() and path.name not in used and path.stat().st_mtime < limit
-        ]
-        for path in old:
-            fault_point("blob.before_unlink")
-            with self._collecting:
-                if path.is_file() and path.stat().st_mtime < limit:
+        count = 0
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name in used:
+                continue
+            with self._collecting, suppress(FileNotFoundError):  # an upload has just ended
+                if path.stat().st_mtime < limit:
+                    fault_point("blob.before_unlink")
                     path.unlink()
-        return len(old)
+                    count += 1
+        return count
 
     def discard(self, kb_name: str, kb_id: int) -> None:
         """Move the folder of a knowledge base out of the way, for good or until ``recover``."""

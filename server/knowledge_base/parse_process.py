@@ -125,7 +125,8 @@ def telling_error(error: Exception, name: str, memory_mb: int) -> ZhiwenError:
         return takes_too_much_memory(name, memory_mb)
     if isinstance(error, ZhiwenError) and type(error).__name__ in ERRORS:
         return error
-    traceback.print_exception(error)
+    if not isinstance(error, FileNotFoundError):  # its upload was cancelled in this very moment
+        traceback.print_exception(error)
     return UnreadableDocument(
         name=name,
         reason_en="the program that reads it met something that it does not know. "
