@@ -269,20 +269,10 @@ def cancel_job(session: Session, job_id: str, note: Mapping[str, Any]) -> None:
     )
 
 
-def jobs_of_kb(session: Session, kb_id: int) -> Sequence[str]:
-    """Return the ids of the jobs of a knowledge base that have not ended."""
-    return session.scalars(
-        select(JobRow.id).where(JobRow.kb_id == kb_id, JobRow.status == "running")
-    ).all()
-
-
-def open_jobs(session: Session, kb_id: int, kind: str) -> Sequence[str]:
-    """Return the ids of the jobs of a kind that a knowledge base has and that have not ended."""
-    return session.scalars(
-        select(JobRow.id).where(
-            JobRow.kb_id == kb_id, JobRow.kind == kind, JobRow.status == "running"
-        )
-    ).all()
+def open_jobs(session: Session, kb_id: int, kind: str | None = None) -> Sequence[str]:
+    """Return the ids of the jobs of a knowledge base, or those of a kind, that have not ended."""
+    query = select(JobRow.id).where(JobRow.kb_id == kb_id, JobRow.status == "running")
+    return session.scalars(query if kind is None else query.where(JobRow.kind == kind)).all()
 
 
 def cancel_uploads(session: Session, kb_id: int, name: str, note: Mapping[str, Any]) -> None:

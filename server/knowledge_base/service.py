@@ -22,7 +22,7 @@ from server.db.files import (
     text_of_file,
     used_blobs,
 )
-from server.db.jobs import cancel_job, cancel_uploads, find_job, jobs_of_kb, list_job_files
+from server.db.jobs import cancel_job, cancel_uploads, find_job, list_job_files, open_jobs
 from server.db.knowledge_bases import (
     add_kb,
     find_kb,
@@ -162,7 +162,7 @@ class KnowledgeBases:
         try:
             with self.view.lock, self.database.write("hide_kb") as session:
                 current = next_revision(session, kb)
-                for job_id in jobs_of_kb(session, kb.id):
+                for job_id in open_jobs(session, kb.id):
                     cancel_job(session, job_id, gone)
                 hide_kb(session, current)
                 self.blobs.discard(kb.name, kb.id)  # while nobody can take the name

@@ -11,7 +11,7 @@ from functools import partial
 
 from server.db.database import Database
 from server.db.files import prune_changes, used_blobs
-from server.db.jobs import jobs_of_kb, prune_jobs
+from server.db.jobs import open_jobs, prune_jobs
 from server.db.knowledge_bases import hidden_kbs, list_kbs, remove_other_vectors, remove_rows
 from server.db.models import KnowledgeBaseRow, now
 from server.errors import ZhiwenError
@@ -140,7 +140,7 @@ class Upkeep:
         """Remove vectors of models that are not in use, unless a job is about to change to one."""
         with self.database.write("remove_vectors") as session:
             kb = session.get(KnowledgeBaseRow, kb_id)
-            if kb is None or kb.is_deleted or jobs_of_kb(session, kb_id):
+            if kb is None or kb.is_deleted or open_jobs(session, kb_id):
                 return 0
             embedder = self.embedders.get(kb.embedding_model)
             generation = embedder.generation if embedder else ""
