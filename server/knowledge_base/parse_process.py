@@ -12,8 +12,6 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,14 +29,16 @@ GRACE_S = 10  # the service ends a parser that is late; this is for when it cann
 
 def main() -> None:
     """Answer requests until the service closes the pipe or is gone."""
-    take_signals()
     values = json.loads(sys.argv[1])
+    take_signals()
+    die_with_service(values["lifeline"])
     requests, answers = take_pipes()
     restrain(values["memory_mb"])
     limits = Limits(values["max_chars"], values["max_pages"], values["max_unpacked_mb"])
     while (request := read(requests)) is not None:
-        with dying_with_service(requests.fileno(), values["timeout_s"]):
-            answer(answers, Path(request["path"]), request["name"], limits, values["memory_mb"])
+        signal.alarm(values["timeout_s"] + GRACE_S)
+        answer(answers, Path(request["path"]), request["name"], limits, values["memory_mb"])
+        signal.alarm(0)
         answers.flush()
 
 
@@ -53,6 +53,19 @@ def take_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGIO, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
+
+
+def die_with_service(lifeline: int) -> None:
+    """End this process, wherever it is, when the other end of a pipe is closed.
+
+    By a signal whose default is death: a thread that watches would wait for a library that keeps
+    the interpreter's lock, and the kernel's own signal comes with the end of a thread already.
+    Nobody may write to the pipe: that sends the signal too, at times after what was written is
+    read.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -90,22 +103,6 @@ def lower(which: int, value: int) -> None:
     _, hard = resource.getrlimit(which)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(which, (value, value))
-
-
-@contextmanager
-def dying_with_service(requests: int, timeout_s: int) -> Iterator[None]:
-    """End this process when the other end of the pipe is closed, or the time is long over.
-
-    By signals whose default is death: a thread that watches would wait for a library that keeps
-    the interpreter's lock, and the kernel's own signal comes with the end of a thread already.
-    """
-    flags = fcntl.fcntl(requests, fcntl.F_GETFL)
-    fcntl.fcntl(requests, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(requests, fcntl.F_SETFL, flags | os.O_ASYNC)
-    signal.alarm(timeout_s + GRACE_S)
-    yield
-    signal.alarm(0)
-    fcntl.fcntl(requests, fcntl.F_SETFL, flags)
 
 
 def answer(answers: BinaryIO, path: Path, name: str, limits: Limits, memory_mb: int) -> None:

@@ -69,16 +69,26 @@ class Parser:
         self.limits = limits
         clean = {name: value for name, value in os.environ.items() if name[:7] != "ZHIWEN_"}
         module = "server.knowledge_base.parse_process"
-        self.process = subprocess.Popen(  # noqa: S603  # our own module
-            [sys.executable, "-m", module, json.dumps(asdict(limits))],
-            cwd=ROOT,
-            env={**clean, "PYTHONPATH": search_path(), "PYTHONUTF8": "1"},
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,  # no session of its own: niceness counts only within one, on Linux
-        )
+        its_end, our_end = os.pipe()
+        self.lifeline = os.fdopen(our_end, "wb", 0)  # closed by the kernel if the service dies
+        values = {**asdict(limits), "lifeline": its_end}
+        try:
+            self.process = subprocess.Popen(  # noqa: S603  # our own module
+                [sys.executable, "-m", module, json.dumps(values)],
+                cwd=ROOT,
+                env={**clean, "PYTHONPATH": search_path(), "PYTHONUTF8": "1"},
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=[its_end],
+                process_group=0,  # no session of its own: niceness counts only within one, on Linux
+            )
+        except OSError:
+            self.lifeline.close()
+            raise
+        finally:
+            os.close(its_end)
         pipes = (self.process.stdin, self.process.stdout, self.process.stderr)
         self.requests, self.answers, self.words = (cast(BinaryIO, pipe) for pipe in pipes)
         self.lock = threading.Lock()  # what is gone must not be killed: its number may be another's
@@ -137,7 +147,7 @@ class Parser:
     def close(self) -> None:
         """End the process and close its pipes."""
         self.kill()
-        for pipe in (self.requests, self.answers, self.words):
+        for pipe in (self.requests, self.answers, self.words, self.lifeline):
             pipe.close()
 
     def _kill(self) -> None:

@@ -9,13 +9,13 @@ from configs import ROOT
 HANG = """
 import re, signal, sys
 from server.knowledge_base import parse_process
-parse_process.GRACE_S = 0
 for number in (signal.SIGIO, signal.SIGALRM):
     signal.signal(number, signal.SIG_IGN)  # as a process may inherit it
 parse_process.take_signals()
-with parse_process.dying_with_service(0, int(sys.argv[1])):
-    print("begun", flush=True)
-    re.match(r"(a+)+$", "a" * 60 + "b")  # years, and no other thread runs meanwhile
+parse_process.die_with_service(0)
+signal.alarm(int(sys.argv[1]))
+print("begun", flush=True)
+re.match(r"(a+)+$", "a" * 60 + "b")  # years, and no other thread runs meanwhile
 """
 
 

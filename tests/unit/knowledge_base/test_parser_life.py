@@ -14,7 +14,7 @@ from configs import ROOT
 from server.errors import ParserUnavailable
 from server.knowledge_base import parser as parser_module
 from server.knowledge_base.loaders.limits import MIB
-from tests.unit.knowledge_base.conftest import LONG, WITHIN_S, MakePool, Put, wait_for
+from tests.unit.knowledge_base.conftest import LIMITS, LONG, WITHIN_S, MakePool, Put, wait_for
 
 
 def test_parser_starts_where_python_does_not_look_into_its_folder(
@@ -83,6 +83,21 @@ def test_parser_that_dies_before_it_takes_the_file_costs_none(
         wait_for(lambda: pool.busy)
         process.kill()
         assert reading.result(WITHIN_S).text == "text"
+
+
+def test_what_comes_by_the_pipe_of_requests_ends_no_parser(put: Put) -> None:
+    parser = parser_module.Parser(LIMITS)
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            parser.has_begun = False
+            reading = threads.submit(
+                parser.parse, put(b"line\n" * 2_000_000), "a.txt", is_cancelled=lambda: False
+            )
+            wait_for(lambda: parser.has_begun)
+            parser.requests.write(b"\0")  # as the end of a write that the kernel tells late
+            assert reading.result(WITHIN_S).text.startswith("line")
+    finally:
+        parser.close()
 
 
 SERVICE = """
