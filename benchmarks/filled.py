@@ -55,6 +55,7 @@ def fill(container: Container, kb_name: str, chunks: int, *, model: str) -> None
                         chunk_overlap=0,
                         vectors=make_vectors(container, model, parts, vectors),
                     ),
+                    None,
                     keep_versions=0,
                 )
 

@@ -12,6 +12,10 @@ file through unstructured (``peer_loader.py``), the default model in torch (``on
 "At 0" are in truth two hundred files of a line: off-topic detection is calibrated anew whenever a
 quarter of the files has changed, which in an empty knowledge base is every time. What that costs
 there is told apart: ``first_files.after_cpu_ms``, the work after the answer.
+
+A shared machine may be half as fast a minute later. So a fixed loop of Python is timed beside every
+upload: ``yardstick_cpu_ms`` tells how fast the machine was, and ``file4k_at0_per_yardstick`` is the
+median of each upload in terms of the loop beside it.
 """
 
 import argparse
@@ -37,6 +41,7 @@ from configs import ROOT
 FILE_BYTES = 4096
 FILL_BYTES = 48_000  # of a file that fills: about a hundred chunks
 FILLED_AT_ONCE = 40  # files of one request
+YARDSTICK = 150_000  # rounds of a loop of Python, some milliseconds
 LINES = 200  # files of a line in the small knowledge base
 QUIET = {"UNSTRUCTURED_DISABLE_NOTICE": "1", "SCARF_NO_ANALYTICS": "true", "DO_NOT_TRACK": "true"}
 
@@ -64,6 +69,7 @@ class Costs:
     delete: list[float] = field(default_factory=list)  # with the catch-up of the indexes
     catch_up: list[float] = field(default_factory=list)  # of the first search after an upload
     wall_s: list[float] = field(default_factory=list)  # of an upload, until it is answered
+    yardstick: list[float] = field(default_factory=list)  # of a fixed loop beside each upload
 
 
 def main() -> None:
@@ -139,6 +145,10 @@ def measure_growth(api: Api, plan: Plan, model: str, prefix: str) -> dict[str, f
         }
     small, large = costs["at0"], costs["at100k"]
     return figures | {
+        f"{prefix}yardstick_cpu_ms": median(small.yardstick),
+        f"file4k_{prefix}at0_per_yardstick": median(
+            cost / unit for cost, unit in zip(small.upload, small.yardstick, strict=True)
+        ),
         f"{prefix}growth_ratio": grow(small.upload, large.upload),
         f"{prefix}visible_growth_ratio": grow(seen(small), seen(large)),
         f"delete_{prefix}growth_ratio": grow(small.delete, large.delete),
@@ -163,7 +173,15 @@ def add_one(api: Api, kb: str, name: str, text: str, costs: Costs) -> None:
     costs.wall_s.append(time.monotonic() - started)
     done = api.settle()
     costs.upload.append(done - before)
+    costs.yardstick.append(measure_yardstick())
     costs.catch_up.append(search_twice(api, kb, text[:60].split("\n")[0], done))
+
+
+def measure_yardstick() -> float:
+    """Return the CPU milliseconds of a fixed loop."""
+    before = time.process_time()
+    sum(number * number for number in range(YARDSTICK))
+    return 1000 * (time.process_time() - before)
 
 
 def delete_one(api: Api, kb: str, name: str, prose: Prose, costs: Costs) -> None:

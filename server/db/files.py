@@ -78,14 +78,18 @@ def list_files(session: Session, kb: KnowledgeBaseRow) -> Sequence[FileRow]:
 
 
 def put_file(
-    session: Session, kb: KnowledgeBaseRow, new: NewFile, *, keep_versions: int
+    session: Session,
+    kb: KnowledgeBaseRow,
+    new: NewFile,
+    row: FileRow | None,
+    *,
+    keep_versions: int,
 ) -> FileRow:
-    """Write a file in place of the one of the same name, and log the change.
+    """Write a file in place of ``row``, the one of the same name, and log the change.
 
     Other bytes make a new version; of the earlier ones ``keep_versions`` are kept. Call after
     ``next_revision`` in the same transaction.
     """
-    row = look_up_file(session, kb, new.name)
     removed = remove_parts(session, row) if row else np.empty(0, np.int64)
     if row is None:
         row = FileRow(kb_id=kb.id, name=new.name, version=1)
@@ -266,20 +270,12 @@ def prune_changes(session: Session, kb: KnowledgeBaseRow, *, keep: int) -> None:
     )
 
 
-def removed_since(session: Session, kb_id: int, revision: int) -> NDArray[np.int64]:
-    """Return the ids of all chunks that went after a revision."""
+def removed_since(session: Session, kb_id: int, revision: int) -> list[NDArray[np.int64]]:
+    """Return the ids of the chunks that went with each logged change after a revision."""
     rows = session.scalars(
         select(ChangeRow.removed).where(ChangeRow.kb_id == kb_id, ChangeRow.revision > revision)
     )
-    return np.concatenate([np.empty(0, np.int64), *(np.frombuffer(row, np.int64) for row in rows)])
-
-
-def count_changes(session: Session, kb_id: int, *, after: int, until: int) -> int:
-    """Return how many changes the log has between two revisions."""
-    query = select(func.count()).where(
-        ChangeRow.kb_id == kb_id, ChangeRow.revision > after, ChangeRow.revision <= until
-    )
-    return session.scalar(query) or 0
+    return [np.frombuffer(row, np.int64) for row in rows]
 
 
 def count_chunks(session: Session, kb_id: int) -> int:

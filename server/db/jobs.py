@@ -217,15 +217,15 @@ def settle_file(session: Session, file_id: int, status: str, note: Mapping[str, 
     Raises:
         Cancelled: it has one already; take back what this transaction did.
     """
-    settled = session.execute(
+    settled: JobFileRow | None = session.scalar(
         update(JobFileRow)
         .where(JobFileRow.id == file_id, JobFileRow.status == "queued")
         .values(status=status, note=dict(note), stage=None)
-        .returning(JobFileRow.id)
-    ).all()
-    if not settled:
+        .returning(JobFileRow)
+    )
+    if settled is None:
         raise Cancelled
-    return session.get_one(JobFileRow, file_id)
+    return settled
 
 
 def close_job(session: Session, job_id: str) -> bool:
@@ -244,15 +244,12 @@ def close_job(session: Session, job_id: str) -> bool:
 
 def count_open(session: Session, job_id: str) -> dict[str, bool]:
     """Return whether a job has files that are queued and that failed, without counting them."""
-    return {
-        status: session.scalar(
-            select(JobFileRow.id)
-            .where(JobFileRow.job_id == job_id, JobFileRow.status == status)
-            .limit(1)
-        )
-        is not None
-        for status in ("queued", "failed")
-    }
+    statuses = ("queued", "failed")
+    files = select(JobFileRow.id).where(JobFileRow.job_id == job_id)
+    found = session.execute(
+        select(*(files.where(JobFileRow.status == status).exists() for status in statuses))
+    ).one()
+    return dict(zip(statuses, found, strict=True))
 
 
 def cancel_job(session: Session, job_id: str, note: Mapping[str, Any]) -> None:

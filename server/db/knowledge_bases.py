@@ -99,12 +99,13 @@ def next_revision(session: Session, kb: KnowledgeBaseRow) -> KnowledgeBaseRow:
     Raises:
         UnknownKnowledgeBase: it is gone, even if there is a new one of the same name.
     """
-    session.execute(
+    row = session.scalar(
         update(KnowledgeBaseRow)
         .where(KnowledgeBaseRow.id == kb.id)
         .values(revision=KnowledgeBaseRow.revision + 1)
+        .returning(KnowledgeBaseRow)
+        .execution_options(populate_existing=True)
     )
-    row = session.get(KnowledgeBaseRow, kb.id, populate_existing=True)
     if row is None or row.is_deleted:
         raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name)
     return row

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 
 from server.datatypes import Language, Passage
 
@@ -66,7 +67,7 @@ def language_of(text: str) -> Language:
 def analyze(text: str) -> Terms:
     """Return the terms of a text: the same for a chunk and for a question. Thread-safe."""
     text = normalize(text)
-    latin = tuple(term for code in CODE.findall(text) for term in spell(code))
+    latin = tuple(chain.from_iterable(map(terms_of, CODE.findall(text))))
     if not HAN_CHARACTER.search(text):
         return Terms(latin, ())
     words = segmenter()(NOT_HAN.sub(" ", text))
@@ -92,20 +93,22 @@ def normalize(text: str) -> str:
     return THOUSANDS.sub("", unicodedata.normalize("NFC", folded))
 
 
-def spell(code: str) -> Iterator[str]:
-    """Yield the stem of a word; of a code such as "nf-a320-b" the whole, its pieces and parts."""
+def terms_of(code: str) -> tuple[str, ...]:
+    """Return the stem of a word; of a code such as "nf-a320-b" the whole, its pieces and parts."""
+    return spell_known(code) if len(code) <= LONGEST else spell(code)
+
+
+def spell(code: str) -> tuple[str, ...]:
+    """Do the work of ``terms_of``."""
     if code.isalpha() and len(code) <= LONGEST:
-        if code not in STOP_WORDS:
-            yield stem(code)
-        return
+        return () if code in STOP_WORDS else (stem(code),)
     if "'" in code or "’" in code:
         code = code.replace("’", "'").removesuffix("'s").replace("'", "")
     pieces = [piece for piece in PIECE.findall(code) if len(piece) <= LONGEST]
     parts = [part for piece in pieces for part in PART.findall(piece)]
     whole = [code] if len(code) <= LONGEST else []
-    for part in dict.fromkeys([*whole, *pieces, *parts]):
-        if part not in STOP_WORDS:
-            yield stem(part) if part.isalpha() else part
+    terms = [part for part in dict.fromkeys([*whole, *pieces, *parts]) if part not in STOP_WORDS]
+    return tuple(stem(term) if term.isalpha() else term for term in terms)
 
 
 def pair(text: str) -> Iterator[str]:
@@ -115,12 +118,14 @@ def pair(text: str) -> Iterator[str]:
         yield from (run[at : at + 2] for at in range(len(run) - 1))
 
 
-@lru_cache(maxsize=65536)
+spell_known = lru_cache(maxsize=65536)(spell)  # of what is short, as all words are
+
+
 def stem(word: str) -> str:
     """Return the Snowball stem of an English word."""
     import Stemmer
 
-    stemmed: str = Stemmer.Stemmer("english").stemWord(word)
+    stemmed: str = Stemmer.Stemmer("english").stemWord(word)  # one is not for several threads
     return stemmed
 
 

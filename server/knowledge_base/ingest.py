@@ -126,7 +126,7 @@ class Ingest:
                 "outcome": "added" if present is None else "replaced",
                 "same_content_as": same_content(session, current, new.blob, new.name),
             }
-            put_file(session, current, new, keep_versions=self.settings.keep_versions)
+            put_file(session, current, new, present, keep_versions=self.settings.keep_versions)
             settle_file(session, task.id, "done", note)
             close_job(session, task.job_id)
 
@@ -145,11 +145,10 @@ class Ingest:
             current = next_revision(session, kb)
             if current.embedding_model != kb.embedding_model:
                 raise Outdated
-            check_unchanged(look_up_file(session, current, task.name), present)
-            read_again = replace(
-                new, upload=0
-            )  # it is no upload: a later one still counts as later
-            put_file(session, current, read_again, keep_versions=self.settings.keep_versions)
+            row = look_up_file(session, current, task.name)
+            check_unchanged(row, present)
+            read_again = replace(new, upload=0)  # no upload: a later one still counts as later
+            put_file(session, current, read_again, row, keep_versions=self.settings.keep_versions)
             settle_file(session, task.id, "done", {"outcome": "replaced"})
             close_job(session, task.job_id)
         return self.on_stored(kb.id, task.name, not task.is_last())

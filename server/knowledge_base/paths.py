@@ -49,7 +49,9 @@ class DataFolder:
 
     def _inside(self, folder: Path, name: str) -> Path:
         path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):  # a symbolic link leads out
+        steps = [path, *path.parents[: name.count("/")]]
+        has_link = any(step.is_symlink() for step in steps)
+        if has_link and not path.resolve().is_relative_to(folder.resolve()):
             raise UnsafeName(
                 param="name",
                 name=name,

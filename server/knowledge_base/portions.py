@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from embeddings import Embedder, Vectors
 from server.datatypes import Passage
-from server.db.files import count_changes, files_since, passages_of_files, removed_since
+from server.db.files import files_since, passages_of_files, removed_since
 from server.db.models import KnowledgeBaseRow
 from server.db.vectors import DamagedVectors, StoredVectors, read_vectors
 from server.knowledge_base.analysis import Terms, analyze, index_text, language_of
@@ -55,12 +55,12 @@ def read_portions(session: Session, kb: KnowledgeBaseRow, known: int) -> Iterato
     """
     if known == kb.revision:
         return
+    removed: list[int] = []  # is of no concern to an index that never had it
     if known:
-        logged = count_changes(session, kb.id, after=known, until=kb.revision)
-        if logged != kb.revision - known:
-            raise OutOfStep(f"the change log has {logged} of {kb.revision - known} changes")
-    # What was removed is of no concern to an index that never had it.
-    removed = removed_since(session, kb.id, known).tolist() if known else []
+        changes = removed_since(session, kb.id, known)
+        if len(changes) != kb.revision - known:
+            raise OutOfStep(f"the change log has {len(changes)} of {kb.revision - known} changes")
+        removed = np.concatenate(changes).tolist()
     portions = list(divide(files_since(session, kb.id, known))) or [[]]
     for number, files in enumerate(portions, 1):
         is_last = number == len(portions)

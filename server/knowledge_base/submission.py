@@ -141,7 +141,8 @@ class Submissions:
         files: Sequence[NewJobFile],
     ) -> JobRow:
         job = add_job(session, kb, kind, options, files, **self.jobs.lease())
-        close_job(session, job.id)  # if there is nothing to do
+        if not files:
+            close_job(session, job.id)
         return job
 
     def _get(self, name: str) -> KnowledgeBaseRow:

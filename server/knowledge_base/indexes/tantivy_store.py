@@ -35,7 +35,7 @@ REVISION_FILE = "revision.json"
 # Every commit with chunks makes a segment, and every eighth small one (below 10k chunks) has all
 # of them merged. So the chunks of the last few commits are written again with the next, in place
 # of their segment, until they are this many: some CPU for each change, far fewer merges.
-TAIL_CHUNKS = 50
+TAIL_CHUNKS = 20
 
 SEGMENT_FILES = ("idx", "pos", "term", "store", "fast", "fieldnorm")
 
