@@ -102,9 +102,9 @@ class ChatService:
         if len(question) > self.chat.max_question_chars:
             raise TooLarge(
                 param="question",
-                what_en="The question",
-                what_zh="问题",
-                limit=f"{self.chat.max_question_chars} characters",
+                what_en=f"The length of the question ({len(question):,} characters)",
+                what_zh=f"问题的字符数（{len(question):,}）",
+                limit=f"{self.chat.max_question_chars:,}",
                 setting="chat.max_question_chars",
             )
         return question.strip()

@@ -191,6 +191,8 @@ def recently_changed(session: Session, kb: KnowledgeBaseRow, limit: int) -> set[
 
 def describe(row: FileRow, new: NewFile, revision: int) -> None:
     """Copy the columns of a file; changes the row."""
+    if row.blob != new.blob:
+        row.updated_at = now()
     row.blob, row.size = new.blob, new.size
     row.title, row.text = new.document.title, new.document.text
     blocks = new.document.blocks
@@ -202,7 +204,6 @@ def describe(row: FileRow, new: NewFile, revision: int) -> None:
     row.chunk_size, row.chunk_overlap = new.chunk_size, new.chunk_overlap
     row.revision = revision
     row.upload = max(row.upload or 0, new.upload)
-    row.updated_at = now()
 
 
 def describe_chunk(row: FileRow, order: int, chunk: Chunk) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class FileRow(Table):
     version: Mapped[int] = mapped_column(default=1, server_default="1")  # counts the uploads
     upload: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # job_file.id
     created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now)  # when its bytes last changed
 
     __table_args__ = (
         UniqueConstraint("kb_id", "name"),

@@ -105,8 +105,8 @@ class IndexFailed(Unavailable):
     """An index could not be brought up to date; the next request tries again."""
 
     code = "index_failed"
-    en = "The index of the knowledge base {name!r} is not ready: {reason} Try again."
-    zh = "知识库 {name!r} 的索引尚未就绪：{reason} 请重试。"
+    en = "The index of the knowledge base {name!r} is not ready: {reason_en} Try again."
+    zh = "知识库 {name!r} 的索引尚未就绪：{reason_zh}请重试。"
 
 
 class DatabaseBusy(Unavailable):

@@ -6,7 +6,7 @@ so each process reads what any process wrote. Knows no file formats and no score
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from server.db.files import count_chunks
 from server.db.knowledge_bases import load_kb
 from server.db.models import KnowledgeBaseRow
 from server.db.vectors import repair_vectors
-from server.errors import IndexFailed, UnknownKnowledgeBase, ZhiwenError
+from server.errors import Cancelled, IndexFailed, UnknownKnowledgeBase, ZhiwenError
 from server.faults import fault_point
 from server.knowledge_base.indexes import (
     DENSE_INDEXES,
@@ -102,7 +102,7 @@ class IndexKeeper:
                 yield indexes
             except DamagedIndex as error:
                 self._distrust()
-                raise IndexFailed(name=kb.name, reason=str(error)) from error
+                raise unreadable(kb, error) from error
 
     def take_repairs(self) -> list[Repair]:
         """Return the repairs that nobody has taken yet."""
@@ -120,7 +120,7 @@ class IndexKeeper:
         if kb.revision <= self._applied and is_current(dense, kb, embedder):
             return KbIndexes(self.lexical, dense.index if dense and embedder else None)
         if not self._writing.acquire(timeout=PATIENCE_S):
-            raise IndexFailed(name=kb.name, reason="it is being built.")
+            raise IndexFailed(name=kb.name, reason_en="it is being built.", reason_zh="正在构建，")
         try:
             if kb.revision > self._applied:
                 self._catch_up_lexical(session, kb)
@@ -143,7 +143,7 @@ class IndexKeeper:
                 self._drop_if_damaged(kb, error)
                 self._apply_terms(session, kb)
             except (DamagedIndex, OutOfStep) as second:
-                raise IndexFailed(name=kb.name, reason=str(second)) from second
+                raise unreadable(kb, second) from second
         self._applied = kb.revision
 
     def _drop_if_damaged(self, kb: KnowledgeBaseRow, error: Exception) -> None:
@@ -208,13 +208,14 @@ class IndexKeeper:
             dense.apply(portion.revision, add_ids=ids, vectors=vectors, remove=portion.removed)
             self._repairs += repairs
 
-    def compact(self, database: Database) -> None:
+    def compact(self, database: Database, *, is_cancelled: Callable[[], bool]) -> None:
         """Build the lexical index anew beside the old one if much of that is of chunks that went.
 
         Searches go on meanwhile, and wait only for the change-over.
 
         Raises:
             UnknownKnowledgeBase: the knowledge base is gone.
+            Cancelled: ``is_cancelled`` became true; the old one stays.
         """
         if self._applied < 0 or self.lexical.waste() < WASTE:
             return
@@ -224,7 +225,8 @@ class IndexKeeper:
         fresh.drop()
         try:
             with database.read() as session:
-                fill(fresh, session, load_kb(session, self.kb_id))
+                kb = load_kb(session, self.kb_id)
+                fill(fresh, session, kb, is_cancelled=is_cancelled)
             with self._use.write_lock(), database.read() as session:
                 fill(fresh, session, load_kb(session, self.kb_id))  # what came meanwhile
                 fresh.close()
@@ -257,9 +259,28 @@ class IndexKeeper:
             self.lexical.drop()
 
 
-def fill(index: LexicalIndex, session: Session, kb: KnowledgeBaseRow) -> None:
-    """Apply to an index what it lacks."""
+def unreadable(kb: KnowledgeBaseRow, error: Exception) -> IndexFailed:
+    """Return the error about an index that cannot be read or not be made."""
+    return IndexFailed(
+        name=kb.name, reason_en=f"{error}.", reason_zh=f"索引文件无法读写（{error}），"
+    )
+
+
+def fill(
+    index: LexicalIndex,
+    session: Session,
+    kb: KnowledgeBaseRow,
+    *,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Apply to an index what it lacks.
+
+    Raises:
+        Cancelled: ``is_cancelled`` became true between two portions.
+    """
     for portion in read_portions(session, kb, index.revision()):
+        if is_cancelled():
+            raise Cancelled
         terms = read_terms(session, portion.files)
         index.apply(portion.revision, add=terms, remove=portion.removed)
 
@@ -332,7 +353,7 @@ class IndexPool:
                 file_id = repair.damaged.file_id
                 logger.warning("Repaired vectors of file %d were not stored: %s", file_id, error)
 
-    def compact(self) -> None:
+    def compact(self, *, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         """Rid the open indexes of what chunks left behind that went, one after the other."""
         if self.database is None:
             return
@@ -340,7 +361,9 @@ class IndexPool:
             keepers = list(self._open.values())
         for keeper in keepers:
             try:
-                keeper.compact(self.database)
+                keeper.compact(self.database, is_cancelled=is_cancelled)
+            except Cancelled:
+                return
             except (DamagedIndex, OutOfStep, OSError, ZhiwenError) as error:
                 logger.warning("An index was not compacted: %s", error)
 

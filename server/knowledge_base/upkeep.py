@@ -89,7 +89,7 @@ class Upkeep:
         """Do one round."""
         self._quietly(self._remove_hidden)
         self._quietly(self._clean_kbs)
-        self._quietly(self.indexes.compact)
+        self._quietly(partial(self.indexes.compact, is_cancelled=self._closed.is_set))
         self._quietly(self._prune_jobs)
         self._quietly(self._shrink)
 

@@ -120,9 +120,9 @@ def check_count(files: Sequence[UploadFile], limit: int) -> None:
     if len(files) > limit:
         raise TooLarge(
             param="files",
-            what_en=f"The upload of {len(files)} files",
-            what_zh=f"本次上传的 {len(files)} 个文件",
-            limit=f"{limit} files",
+            what_en=f"The number of files in the upload ({len(files)})",
+            what_zh=f"本次上传的文件数（{len(files)}）",
+            limit=str(limit),
             setting="server.max_files_per_upload",
         )
 

@@ -210,6 +210,20 @@ def test_earlier_versions_can_be_listed_read_and_restored(client: TestClient, kb
     assert [each["version"] for each in again] == [4, 3, 2, 1]
 
 
+def test_reading_a_file_anew_makes_it_no_younger(client: TestClient, kb: str) -> None:
+    def updated() -> str:
+        (file,) = client.get(f"{KB}/files").json()
+        return str(file["updated_at"])
+
+    upload(client, "lamp.txt", b"The lamp has 40 W.")
+    before = updated()
+    job = client.post(f"{KB}/reindex", json={"chunk_size": 200}).json()
+    assert wait_for(client, job)["status"] == "done"
+    assert updated() == before
+    upload(client, "lamp.txt", b"The lamp has 60 W.", override="true")
+    assert updated() > before
+
+
 def test_only_some_versions_are_kept(client: TestClient, kb: str) -> None:
     for number in range(9):
         upload(client, "lamp.txt", f"Version {number}.".encode(), override="true")

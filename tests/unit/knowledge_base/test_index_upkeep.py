@@ -184,6 +184,16 @@ def test_a_log_that_was_pruned_up_to_what_the_index_knows_is_enough(
     assert "rebuilding" not in caplog.text
 
 
+def test_compaction_ends_with_the_service(service: Container) -> None:
+    find(service, "pump")
+    for subject in SUBJECTS[1:]:
+        service.knowledge_bases.delete_file("kb", f"{subject}.txt")
+    find(service, "pump")
+    service.indexes.compact(is_cancelled=lambda: True)
+    assert not service.folder.index(1, "lexical-new").exists()
+    assert find(service, "pump") == ["pump.txt"]
+
+
 def test_a_change_over_that_fails_costs_a_build_and_no_chunk(
     service: Container, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
