@@ -91,7 +91,7 @@ class Ingest:
             "model": until_it_holds(self.embed_again),
         }
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Task) -> bool:
         """Add an uploaded file, or replace the one of the same name.
 
         Raises:
@@ -108,13 +108,14 @@ class Ingest:
             if present.upload > task.id:
                 return self._skip(task, "superseded")
         new = self._read(task, kb, task.blob or "", sizes)
-        self._store_upload(task, kb, new, override=options.override)
+        is_ended = self._store_upload(task, kb, new, override=options.override)
         logger.info("Added %r to %r, chunks: %d.", new.name, kb.name, len(new.chunks))
-        return self.on_stored(kb.id, task.name, not task.is_last())
+        self.on_stored(kb.id, task.name, not task.is_last())
+        return is_ended
 
     def _store_upload(
         self, task: Task, kb: KnowledgeBaseRow, new: NewFile, *, override: bool
-    ) -> None:
+    ) -> bool:
         with self.database.write("file") as session:
             current = next_revision(session, kb)
             if current.embedding_model != kb.embedding_model:
@@ -128,9 +129,9 @@ class Ingest:
             }
             put_file(session, current, new, present, keep_versions=self.settings.keep_versions)
             settle_file(session, task.id, "done", note)
-            close_job(session, task.job_id)
+            return close_job(session, task.job_id)
 
-    def read_again(self, task: Task) -> None:
+    def read_again(self, task: Task) -> bool:
         """Read a stored file anew, with the sizes of the job or of the knowledge base.
 
         Raises:
@@ -150,10 +151,11 @@ class Ingest:
             read_again = replace(new, upload=0)  # no upload: a later one still counts as later
             put_file(session, current, read_again, row, keep_versions=self.settings.keep_versions)
             settle_file(session, task.id, "done", {"outcome": "replaced"})
-            close_job(session, task.job_id)
-        return self.on_stored(kb.id, task.name, not task.is_last())
+            is_ended = close_job(session, task.job_id)
+        self.on_stored(kb.id, task.name, not task.is_last())
+        return is_ended
 
-    def embed_again(self, task: Task) -> None:
+    def embed_again(self, task: Task) -> bool:
         """Make the vectors of a file for the model of the job, beside those in use.
 
         With the last file the knowledge base changes over to the model.
@@ -179,6 +181,7 @@ class Ingest:
             is_changed = self._change_model(session, task.job_id, current, model)
         if is_changed:
             self.on_stored(kb.id, task.name, False)
+        return is_changed
 
     def _change_model(
         self, session: Session, job_id: str, kb: KnowledgeBaseRow, model: str
@@ -206,8 +209,11 @@ class Ingest:
             kb = load_kb(session, task.kb_id)
             return kb, look_up_file(session, kb, task.name)
 
-    def _skip(self, task: Task, outcome: str) -> None:
-        """Store that nothing is to be done; an unchanged file still counts as the newest upload."""
+    def _skip(self, task: Task, outcome: str) -> bool:
+        """Store that nothing is to be done; return whether the job has ended.
+
+        An unchanged file still counts as the newest upload.
+        """
         with self.database.write("skipped_file") as session:
             settle_file(session, task.id, "skipped", {"outcome": outcome})
             if outcome == "unchanged":
@@ -215,7 +221,7 @@ class Ingest:
                 if row is None or row.blob != task.blob:
                     raise Outdated
                 row.upload = max(row.upload, task.id)
-            close_job(session, task.job_id)
+            return close_job(session, task.job_id)
 
     def _read(self, task: Task, kb: KnowledgeBaseRow, blob: str, sizes: tuple[int, int]) -> NewFile:
         """Return all that will be stored of a file: its text, chunks and vectors."""
@@ -282,7 +288,7 @@ class Ingest:
 def until_it_holds(work: Work) -> Work:
     """Return the same work, begun again whenever what it began with has changed meanwhile."""
 
-    def repeat(task: Task) -> None:
+    def repeat(task: Task) -> bool:
         while True:
             try:
                 return work(task)

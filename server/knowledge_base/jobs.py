@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -198,11 +198,11 @@ class JobRunner:
         while (taken := self._take()) is not None:
             job, file_id = taken
             try:
-                self._carry_out(job, file_id)
+                is_ended = self._carry_out(job, file_id)
                 with self._changed:
                     job.working.pop(file_id, None)
                     job.written.pop(file_id, None)
-                self._end_if_done(job)
+                self._end_if_done(job, is_known=is_ended)
             except Exception:  # the border of the thread: it has more to do
                 logger.exception("The job %s cannot go on for now.", job.id)
                 self._put_back(job, file_id, InternalError(request_id=job.id))
@@ -222,14 +222,15 @@ class JobRunner:
                 self._changed.wait(TICK_S)
             return None
 
-    def _carry_out(self, job: ActiveJob, file_id: int) -> None:
-        """Do the work of one file, or store why it cannot be done."""
+    def _carry_out(self, job: ActiveJob, file_id: int) -> bool:
+        """Do the work of one file, or store why it cannot be; tell if the job has surely ended."""
         try:
-            if (task := self._task(job, file_id)) is not None:
-                self.work[job.kind](task)
+            task = self._task(job, file_id)
+            is_ended = task is not None and self.work[job.kind](task)
             job.pause_s = 0.0
+            return is_ended
         except Cancelled:
-            return  # or decided elsewhere: SQL has the outcome
+            pass  # or decided elsewhere: SQL has the outcome
         except ZhiwenError as error:
             self._meet(job, file_id, error)
         except (OSError, SQLAlchemyError) as error:  # perhaps of a machine that lacks something
@@ -239,6 +240,7 @@ class JobRunner:
             request_id = secrets.token_hex(4)
             logger.exception("%s: a file of the job %s failed", request_id, job.id)
             self._meet(job, file_id, InternalError(request_id=request_id))
+        return False
 
     def _meet(self, job: ActiveJob, file_id: int, error: ZhiwenError) -> None:
         """Try a file again later if that may help, else store that it failed."""
@@ -307,14 +309,15 @@ class JobRunner:
         if not waited_for.done():
             waited_for.set_exception(error)
 
-    def _end_if_done(self, job: ActiveJob) -> None:
-        """End the job here if SQL has nothing more to do for it; it may have added files itself."""
+    def _end_if_done(self, job: ActiveJob, *, is_known: bool = False) -> None:
+        """End the job here if SQL has nothing more to do for it; it may have added files itself.
+
+        ``is_known``: its end was stored by this process, so that nothing is left to be asked.
+        """
         with self._changed:
             if job.waiting or job.working or job.id not in self._active or self._is_closed:
                 return
-        with self.database.read() as session:
-            row = session.get(JobRow, job.id)
-            more = [] if row is None or row.status in ENDED else queued_files(session, job.id)
+        more = [] if is_known else self._read_queued(job.id)
         with self._changed:
             if job.waiting or job.working or job.id not in self._active or self._is_closed:
                 return
@@ -326,6 +329,12 @@ class JobRunner:
             self._turns.remove(job.id)
             if not job.ended.done():
                 job.ended.set_result(None)
+
+    def _read_queued(self, job_id: str) -> Sequence[int]:
+        """Return the files that a job still has to do, none if it has ended."""
+        with self.database.read() as session:
+            row = session.get(JobRow, job_id)
+            return [] if row is None or row.status in ENDED else queued_files(session, job_id)
 
     def forget(self, job_id: str) -> None:
         """Let go of a job that was ended in SQL; what is in work notices soon."""

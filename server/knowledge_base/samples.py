@@ -67,9 +67,8 @@ def add_samples(
     if (trouble := submitted.ended.exception()) is not None:
         logger.error("The samples wait: %s", trouble)  # their job tries again by itself
         return count_queued(knowledge_bases, submitted.job.id)
-    failed = [
-        file for file in knowledge_bases.outcomes(submitted.job.id) if file.status == "failed"
-    ]
+    files, _ = knowledge_bases.outcomes(NAME, submitted.job.id)
+    failed = [file for file in files if file.status == "failed"]
     for file in failed:
         error = read_error(file.note or {})
         logger.error("The sample %r was not added: %s", file.name, error)
@@ -78,7 +77,8 @@ def add_samples(
 
 def count_queued(knowledge_bases: KnowledgeBases, job_id: str) -> int:
     """Return how many files of a job are still to be done."""
-    return sum(file.status == "queued" for file in knowledge_bases.outcomes(job_id))
+    files, _ = knowledge_bases.outcomes(NAME, job_id)
+    return sum(file.status == "queued" for file in files)
 
 
 def existing_files(knowledge_bases: KnowledgeBases) -> set[str]:

@@ -35,6 +35,7 @@ from server.errors import (
     Cancelled,
     InvalidName,
     LostFile,
+    UnknownFile,
     UnknownKnowledgeBase,
     ZhiwenError,
 )
@@ -179,11 +180,6 @@ class KnowledgeBases:
         with self.database.read() as session:
             return list_files(session, find_kb(session, name))
 
-    def find_files(self, name: str, file_names: Sequence[str]) -> dict[str, FileRow]:
-        """Return those of the files that are there, by name."""
-        with self.database.read() as session:
-            return find_files(session, find_kb(session, name), file_names)
-
     def add_file(
         self, name: str, file_name: str, source: BinaryIO, *, options: IngestOptions
     ) -> FileRow:
@@ -197,11 +193,12 @@ class KnowledgeBases:
         except AllRefused as refused:
             raise refused.first from refused
         submitted.ended.result()
-        (file,) = self.outcomes(submitted.job.id)
+        (file,), rows = self.outcomes(name, submitted.job.id)
         if file.status in ("failed", "cancelled"):
             raise read_error(file.note or {})
-        with self.database.read() as session:
-            return find_file(session, find_kb(session, name), file.name)
+        if file.name not in rows:  # deleted in this very moment
+            raise UnknownFile(param="file_name", knowledge_base=name, name=file.name)
+        return rows[file.name]
 
     def cancel_job(self, job_id: str) -> None:
         """End a job; files that are done stay done, the bytes of the others are removed.
@@ -217,10 +214,16 @@ class KnowledgeBases:
             if file.blob and kb_id is not None:
                 self._after_refusal(kb_id, file.blob)
 
-    def outcomes(self, job_id: str) -> Sequence[JobFileRow]:
-        """Return the files of a job in the order in which they came."""
+    def outcomes(self, name: str, job_id: str) -> tuple[Sequence[JobFileRow], dict[str, FileRow]]:
+        """Return the files of a job in the order in which they came, and by name what they are now.
+
+        Raises:
+            UnknownKnowledgeBase: it was deleted meanwhile.
+        """
         with self.database.read() as session:
-            return list_job_files(session, job_id)
+            files = list_job_files(session, job_id)
+            kb = find_kb(session, name)
+            return files, find_files(session, kb, [file.name for file in files])
 
     def list_versions(self, name: str, file_name: str) -> tuple[FileRow, Sequence[FileVersionRow]]:
         """Return a file with its earlier versions, newest first.

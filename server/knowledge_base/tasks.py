@@ -39,4 +39,4 @@ class Task:
     is_last: Callable[[], bool]  # no other file of the job is waiting for its turn
 
 
-Work = Callable[[Task], None]
+Work = Callable[[Task], bool]  # returns whether the job has ended with this file

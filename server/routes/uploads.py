@@ -96,10 +96,7 @@ def refused_outcomes(refused: AllRefused) -> list[Outcome]:
 
 def read_outcomes(objects: Container, kb_name: str, job_id: str) -> list[Outcome]:
     """Return what became of the files of a job that has ended."""
-    files = objects.knowledge_bases.outcomes(job_id)
-    if any(file.status == "cancelled" for file in files):
-        objects.knowledge_bases.get(kb_name)  # it may be gone, which says more
-    rows = objects.knowledge_bases.find_files(kb_name, [file.name for file in files])
+    files, rows = objects.knowledge_bases.outcomes(kb_name, job_id)
     return [to_outcome(file, rows.get(file.name)) for file in files]
 
 

@@ -35,16 +35,17 @@ class Bench:
                 KnowledgeBaseRow(name="kb", embedding_model="none", chunk_size=1, chunk_overlap=0),
             )
 
-    def work(self, task: Task) -> None:
+    def work(self, task: Task) -> bool:
         while not self.gate.wait(0.05):
             if task.is_cancelled():
-                return
+                return False
         if self.trouble:
             raise self.trouble.pop()
         with self.database.write("test_work") as session:
             settle_file(session, task.id, "done", {"outcome": "added"})
-            close_job(session, task.job_id)
+            is_ended = close_job(session, task.job_id)
         self.done.append(task.name)
+        return is_ended
 
     def runner(self, threads: int = 1) -> JobRunner:
         made = JobRunner(
