@@ -11,6 +11,7 @@ import yaml
 
 from configs import ROOT
 from server.app import create_app
+from server.knowledge_base.loaders import LOADERS
 from tests.conftest import make_settings
 
 CODE = [
@@ -139,6 +140,17 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "api.md").read_text("utf-8")
     paths = create_app(make_settings(tmp_path)).openapi()["paths"]
     assert {path for path in paths if f"`{path}`" not in text} == set()
+
+
+def test_every_format_is_documented_with_its_tests() -> None:
+    text = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    assert {extension for extension in LOADERS if f"`{extension}`" not in text} == set()
+    folder = ROOT / "tests" / "unit" / "knowledge_base" / "loaders"
+    assert all((folder / name).is_file() for name in re.findall(r"`(test_[a-z_]+\.py)`", text))
+    for name in ("README.md", "README_zh.md"):
+        readme = (ROOT / name).read_text("utf-8")
+        words = set(re.findall(r"[a-z]+", readme))
+        assert {extension[1:] for extension in LOADERS} - words <= {"htm", "markdown"}
 
 
 @pytest.mark.parametrize("name", ["README.md", "README_zh.md"])

@@ -1,5 +1,6 @@
 """What every loader does, and that every loader is registered."""
 
+import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from docx.document import Document as DocxDocument
+from openpyxl.workbook import Workbook
+from pptx.presentation import Presentation
 
 from server.datatypes import Document
 from server.errors import EmptyDocument, TooLarge, UnreadableDocument, UnsupportedFormat
@@ -14,6 +17,12 @@ from server.knowledge_base import loaders
 from server.knowledge_base.loaders import LOADERS, SHARED, load_document
 from server.knowledge_base.loaders.limits import Limits
 from tests.unit.knowledge_base.loaders.makers import make_docx, make_pdf
+from tests.unit.knowledge_base.loaders.packages import (
+    make_epub,
+    make_odt,
+    make_pptx,
+    make_xlsx,
+)
 
 SENTENCE = "单人搬运不超过 25 kg，two people 50 kg."
 LIMITS = Limits(max_chars=100_000, max_pages=100, max_unpacked_mb=64)
@@ -24,19 +33,67 @@ def fill(document: DocxDocument) -> None:
     document.add_paragraph(SENTENCE)
 
 
+def fill_book(book: Workbook) -> None:
+    book.active.title = "安全守则"
+    book.active.append(["规则", "说明"])
+    book.active.append(["搬运", SENTENCE])
+
+
+def fill_show(show: Presentation) -> None:
+    slide = show.slides.add_slide(show.slide_layouts[1])
+    slide.shapes.title.text = "安全守则"
+    slide.placeholders[1].text_frame.text = SENTENCE
+
+
+def make_notebook(*cells: str) -> bytes:
+    made = [{"cell_type": "markdown", "source": cell} for cell in cells]
+    return json.dumps({"nbformat": 4, "cells": made}).encode()
+
+
+def make_note(title: str, text: str) -> bytes:
+    content = f"<content><![CDATA[<en-note>{text}</en-note>]]></content>"
+    return f"<en-export><note><title>{title}</title>{content}</note></en-export>".encode()
+
+
 SAMPLES = {
     ".csv": f'规则,说明\n搬运,"{SENTENCE}"\n'.encode(),
     ".docx": make_docx(fill),
+    ".enex": make_note("安全守则", SENTENCE),
+    ".epub": make_epub({"a.xhtml": f"<h1>安全守则</h1><p>{SENTENCE}</p>"}, title="安全守则"),
     ".htm": f"<h1>安全守则</h1><p>{SENTENCE}</p>".encode(),
     ".html": f"<h1>安全守则</h1><p>{SENTENCE}</p>".encode(),
+    ".ipynb": make_notebook("# 安全守则", SENTENCE),
+    ".json": json.dumps({"规则": "搬运", "说明": SENTENCE}).encode(),
+    ".jsonl": json.dumps({"规则": "搬运", "说明": SENTENCE}).encode(),
     ".markdown": f"# 安全守则\n\n{SENTENCE}\n".encode(),
     ".md": f"# 安全守则\n\n{SENTENCE}\n".encode(),
+    ".odt": make_odt(
+        f'<text:h text:outline-level="1">安全守则</text:h><text:p>{SENTENCE}</text:p>'
+    ),
     ".pdf": make_pdf([[(72, 700, 20, "安全守则"), (72, 650, 12, SENTENCE)]]),
+    ".pptx": make_pptx(fill_show),
+    ".py": f'# 搬运\nRULE = "{SENTENCE}"\n'.encode(),
+    ".srt": f"1\n00:00:01,000 --> 00:00:04,000\n{SENTENCE}\n".encode(),
+    ".toml": f'[规则]\n说明 = "{SENTENCE}"\n'.encode(),
+    ".tsv": f"规则\t说明\n搬运\t{SENTENCE}\n".encode(),
     ".txt": f"安全守则\n\n{SENTENCE}\n".encode(),
+    ".xlsx": make_xlsx(fill_book),
+    ".xml": f"<规则><说明>{SENTENCE}</说明></规则>".encode(),
 }
+UNTITLED = {".csv", ".json", ".jsonl", ".py", ".srt", ".toml", ".tsv", ".xml"}
+PAGED = {".pdf", ".pptx"}
 EMPTY = {
     ".docx": make_docx(lambda document: document.add_paragraph("——")),
+    ".enex": make_note("——", "——"),
+    ".epub": make_epub({"a.xhtml": "<p>——</p>"}),
+    ".ipynb": make_notebook("——"),
+    ".json": '["——", null]'.encode(),
+    ".jsonl": '"——"\n'.encode(),
+    ".odt": make_odt("<text:p>——</text:p>"),
     ".pdf": make_pdf([[]]),
+    ".pptx": make_pptx(lambda show: show.slides.add_slide(show.slide_layouts[6])),
+    ".xlsx": make_xlsx(lambda book: None),
+    ".xml": "<a>——</a>".encode(),
 }
 
 pytestmark = pytest.mark.parametrize("extension", sorted(LOADERS))
@@ -58,12 +115,12 @@ def test_capitals_in_the_extension_do_not_matter(tmp_path: Path, extension: str)
 
 def test_title_is_one_line_of_text(tmp_path: Path, extension: str) -> None:
     title = load(tmp_path, extension, SAMPLES[extension]).title
-    assert title == ("守则" if extension == ".csv" else "安全守则")
+    assert title == ("守则" if extension in UNTITLED else "安全守则")
 
 
 def test_pages_are_counted_from_one_or_not_at_all(tmp_path: Path, extension: str) -> None:
     pages = {block.page for block in load(tmp_path, extension, SAMPLES[extension]).blocks}
-    assert pages == ({1} if extension == ".pdf" else {None})
+    assert pages == ({1} if extension in PAGED else {None})
 
 
 def test_file_without_a_letter_or_digit_is_empty(tmp_path: Path, extension: str) -> None:

@@ -5,7 +5,7 @@ A format is one file here with a function ``load``, and one line in ``LOADERS``.
 
 import re
 from pathlib import Path, PurePath
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from server.datatypes import Block, Document
 from server.errors import EmptyDocument, UnsupportedFormat
@@ -23,16 +23,16 @@ from server.plugins import Registry
 class Loader(Protocol):
     """Reads one format.
 
-    ``path`` is a blob without extension; ``name`` is the user's name of the file, for the title
-    and for messages. Table rows are lines that can be read without the others. A loader works
-    offline, closes what it opens and may be called from several threads.
+    ``file`` can be sought in and stays open; ``name`` is the user's name of the file, for the
+    title and for messages. Table rows are lines that can be read without the others. A loader works
+    offline, writes no files, closes what it opens and may be called from several threads.
 
     Raises:
         UnreadableDocument: the file is corrupt, encrypted or not of this format.
         TooLarge: the file goes beyond ``limits``; noticed before it is all in memory.
     """
 
-    def __call__(self, path: Path, name: str, limits: Limits) -> Document: ...
+    def __call__(self, file: BinaryIO, name: str, limits: Limits) -> Document: ...
 
 
 PACKAGE = "server.knowledge_base.loaders"
@@ -41,17 +41,42 @@ LOADERS: Registry[Loader] = Registry(
     {
         ".csv": f"{PACKAGE}.csv_table:load",
         ".docx": f"{PACKAGE}.docx_document:load",
+        ".enex": f"{PACKAGE}.evernote:load",
+        ".epub": f"{PACKAGE}.epub:load",
         ".htm": f"{PACKAGE}.html:load",
         ".html": f"{PACKAGE}.html:load",
+        ".ipynb": f"{PACKAGE}.notebook:load",
+        ".json": f"{PACKAGE}.json_data:load",
+        ".jsonl": f"{PACKAGE}.json_data:load_lines",
         ".markdown": f"{PACKAGE}.markdown:load",
         ".md": f"{PACKAGE}.markdown:load",
+        ".odt": f"{PACKAGE}.odt:load",
         ".pdf": f"{PACKAGE}.pdf:load",
+        ".pptx": f"{PACKAGE}.slides:load",
+        ".py": f"{PACKAGE}.python_code:load",
+        ".srt": f"{PACKAGE}.subtitles:load",
+        ".toml": f"{PACKAGE}.toml_data:load",
+        ".tsv": f"{PACKAGE}.csv_table:load",
         ".txt": f"{PACKAGE}.txt:load",
+        ".xlsx": f"{PACKAGE}.workbook:load",
+        ".xml": f"{PACKAGE}.xml_data:load",
     },
 )
 # Files here that are no format but a part that several formats use.
 SHARED = frozenset(
-    {"encoding", "layout", "limits", "markup", "numbering", "outline", "prose", "tables"}
+    {
+        "encoding",
+        "layout",
+        "limits",
+        "markup",
+        "numbering",
+        "outline",
+        "prose",
+        "records",
+        "tables",
+        "xml_tree",
+        "zipped",
+    }
 )
 
 LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
@@ -92,7 +117,9 @@ def load_document(path: Path, name: str, limits: Limits) -> Document:
         UnreadableDocument: the file is corrupt, encrypted or not what its name says.
         TooLarge: it goes beyond ``limits``.
     """
-    loaded = find_loader(name)(path, name, limits)
+    load = find_loader(name)
+    with path.open("rb") as file:
+        loaded = load(file, name, limits)
     blocks = tuple(block for block in map(clean_block, loaded.blocks) if block.text)
     if not any(character.isalnum() for block in blocks for character in block.text):
         raise EmptyDocument(name=name)

@@ -4,7 +4,7 @@ import csv
 from collections import Counter
 from io import StringIO
 from itertools import islice
-from pathlib import Path
+from typing import BinaryIO
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
@@ -18,9 +18,10 @@ DELIMITERS = ",;\t|"
 SAMPLE_ROWS = 100
 
 
-def load(path: Path, name: str, limits: Limits) -> Document:
+def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     """Read a table; lines above it with one cell only become text."""
-    rows = read_rows(decode(path.read_bytes(), name), name)
+    delimiter = "\t" if name.lower().endswith(".tsv") else ""
+    rows = read_rows(decode(file.read(), name), name, delimiter)
     outline = Outline(name, max_chars=limits.max_chars)
     width = max(map(len, rows), default=0)
     while len(rows) > 1 and width > 1 and sum(map(bool, rows[0])) == 1:
@@ -29,10 +30,13 @@ def load(path: Path, name: str, limits: Limits) -> Document:
     return outline.document()
 
 
-def read_rows(text: str, name: str) -> list[list[str]]:
-    """Return the rows that hold something, their cells on one line each."""
+def read_rows(text: str, name: str, delimiter: str) -> list[list[str]]:
+    """Return the rows that hold something, their cells on one line each.
+
+    The delimiter is found out where it is "".
+    """
     try:
-        reader = csv.reader(StringIO(text, newline=""), delimiter=sniff(text))
+        reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter or sniff(text))
         rows = [[fold(cell) for cell in row] for row in reader]
     except csv.Error as error:
         raise UnreadableDocument(

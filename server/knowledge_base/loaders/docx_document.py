@@ -3,8 +3,8 @@
 import re
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
+from typing import BinaryIO
+from zipfile import BadZipFile
 
 import docx
 from docx.document import Document as DocxDocument
@@ -13,14 +13,14 @@ from docx.oxml.xmlchemy import BaseOxmlElement
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
-from server.knowledge_base.loaders.limits import MIB, Limits, unpacks_too_large
+from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.numbering import Numbering, value
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold, sensible_title
 from server.knowledge_base.loaders.tables import Row, has_header, row_lines
+from server.knowledge_base.loaders.zipped import open_package
 
 HEADING_STYLE = re.compile(r"(?:heading|标题)\s*([1-9])", re.IGNORECASE)
-OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 MAX_SPAN = 100
 
 PARAGRAPH, TABLE, TEXT = qn("w:p"), qn("w:tbl"), qn("w:t")
@@ -39,12 +39,12 @@ COPIES = {
 }
 
 
-def load(path: Path, name: str, limits: Limits) -> Document:
+def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     """Read the body of the document: headings by their style, lists with markers, tables."""
     outline = Outline(name, max_chars=limits.max_chars)
     try:
-        require_sane_zip(path, name, limits)
-        document = docx.Document(str(path))
+        open_package(file, name, limits)
+        document = docx.Document(file)
         Body(document, outline).read()
         title = sensible_title(document.core_properties.title)
     # What python-docx raises on a damaged package: it looks up parts and attributes unchecked,
@@ -66,44 +66,6 @@ def load(path: Path, name: str, limits: Limits) -> Document:
             reason_zh="Word 文档已损坏。请用 Word 打开并重新保存后再上传。",
         ) from error
     return outline.document(title)
-
-
-def require_sane_zip(path: Path, name: str, limits: Limits) -> None:
-    """Refuse what is no zip, and a zip that would fill the memory."""
-    with path.open("rb") as file:
-        magic = file.read(len(OLE_MAGIC))
-    if magic == OLE_MAGIC:
-        raise UnreadableDocument(
-            name=name,
-            reason_en="it is an old .doc file or has a password. Save it as .docx without one.",
-            reason_zh="它是旧版 .doc 文件或设有密码。请另存为不带密码的 .docx。",
-        )
-    if not magic.startswith(b"PK"):
-        raise UnreadableDocument(
-            name=name,
-            reason_en="it is not a Word document (.docx), whatever its name says.",
-            reason_zh="它不是 Word 文档（.docx），与扩展名不符。",
-        )
-    with ZipFile(path) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > limits.max_unpacked_mb * MIB:
-            raise unpacks_too_large(name, limits.max_unpacked_mb)
-        require_true_sizes(archive)
-
-
-def require_true_sizes(archive: ZipFile) -> None:
-    """Refuse an archive with parts that are larger than it says.
-
-    Read at once, a part is unpacked in full before its size is looked at; in portions it is not.
-
-    Raises:
-        BadZipFile: a part is larger or damaged, or packed as no program packs documents.
-    """
-    for entry in archive.infolist():
-        if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise BadZipFile(f"part packed with method {entry.compress_type}")
-        with archive.open(entry) as part:
-            while part.read(MIB):
-                pass
 
 
 class Body:

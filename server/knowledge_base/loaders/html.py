@@ -1,6 +1,6 @@
 """Web pages. Does not know what their tags mean."""
 
-from pathlib import Path
+from typing import BinaryIO
 
 from bs4.dammit import EncodingDetector
 
@@ -15,9 +15,9 @@ from server.knowledge_base.loaders.outline import Outline
 READ_AS = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "big5": "big5hkscs"}
 
 
-def load(path: Path, name: str, limits: Limits) -> Document:
+def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     """Read the visible text of a page."""
-    source = decode_page(path.read_bytes(), name)
+    source = decode_page(file.read(), name)
     outline = Outline(name, max_chars=limits.max_chars)
     try:
         soup = parse(source)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from typing import BinaryIO
 
 import yaml
 from markdown_it import MarkdownIt
@@ -26,15 +26,20 @@ HARD_BREAK = "\v"  # kept apart from line ends, which only wrap
 LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
-def load(path: Path, name: str, limits: Limits) -> Document:
+def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     """Read the blocks of the document; a front matter gives its title and nothing else."""
-    text = decode(path.read_bytes(), name).replace("\r\n", "\n")
+    text = decode(file.read(), name).replace("\r\n", "\n")
     title, text = split_front_matter(text)
     outline = Outline(name, max_chars=limits.max_chars)
+    add_markdown(outline, text)
+    return outline.document(title)
+
+
+def add_markdown(outline: Outline, text: str) -> None:
+    """Add the blocks of a text."""
     # Without the rule "reference": it swallows lines such as "[注]:说明" as link definitions.
     parser = MarkdownIt("commonmark", {"maxNesting": 100}).enable("table").disable("reference")
     add_tokens(outline, parser.parse(text))
-    return outline.document(title)
 
 
 def split_front_matter(text: str) -> tuple[str, str]:

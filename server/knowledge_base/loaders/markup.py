@@ -18,6 +18,7 @@ DROPPED = re.compile(
     "textarea|input|dialog"
 )
 HEADING = re.compile("h([1-6])")
+XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 BREAK = re.compile(  # elements that begin and end a line
     "address|article|aside|blockquote|body|br|caption|center|d[dlt]|details|div|fieldset|"
     "figcaption|figure|footer|form|header|hr|html|legend|li|main|[ou]l|p|pre|section|summary|"
@@ -28,8 +29,8 @@ LINE_BREAK = "\v"  # stands for <br> until the white space around it is folded
 
 
 def parse(source: str) -> BeautifulSoup:
-    """Parse HTML, however broken."""
-    return BeautifulSoup(source, "lxml")
+    """Parse HTML, however broken; XHTML is read as browsers do, without its declaration."""
+    return BeautifulSoup(XML_DECLARATION.sub("", source, count=1), "lxml")
 
 
 def add_markup(outline: Outline, root: Tag) -> None:

@@ -33,6 +33,10 @@ class Outline:
         if level <= 1 and not self.top_heading:
             self.top_heading = text
 
+    def end_headings(self) -> None:
+        """Put what follows under no heading."""
+        self.path.clear()
+
     def add(
         self,
         text: str,
@@ -63,7 +67,12 @@ class Outline:
         if self.chars > self.max_chars + BLOCK_CHARS:
             raise too_large(self.name, self.max_chars)
 
+    @property
+    def stem(self) -> str:
+        """The name of the file without its extension."""
+        return PurePath(self.name).stem
+
     def document(self, title: str = "") -> Document:
         """Return what was collected, titled by ``title``, the top heading or the file name."""
-        title = fold(title) or self.top_heading or PurePath(self.name).stem
+        title = fold(title) or self.top_heading or self.stem
         return Document(title, tuple(self.blocks))

@@ -4,8 +4,8 @@ import math
 import re
 from ctypes import c_double
 from itertools import pairwise
-from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -34,11 +34,11 @@ REASONS = {
 DAMAGED = ("the PDF is damaged or not a PDF at all.", "PDF 文件已损坏，或不是 PDF 文件。")
 
 
-def load(path: Path, name: str, limits: Limits) -> Document:
+def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     """Read the text layer of all pages."""
     with PDFIUM:
         try:
-            title, pages = read(path, name, limits)
+            title, pages = read(file, name, limits)
         except pypdfium2.PdfiumError as error:
             code = getattr(error, "err_code", None)
             reason_en, reason_zh = REASONS.get(code, DAMAGED)
@@ -55,9 +55,9 @@ def first_title(outline: Outline) -> str:
     return outline.top_heading or next(headings, first if is_short(first) else "")
 
 
-def read(path: Path, name: str, limits: Limits) -> tuple[str, list[list[Line]]]:
+def read(file: BinaryIO, name: str, limits: Limits) -> tuple[str, list[list[Line]]]:
     """Return the title in the properties and the lines of each page."""
-    document = pypdfium2.PdfDocument(path)
+    document = pypdfium2.PdfDocument(file)
     try:
         if len(document) > limits.max_pages:
             raise too_many_pages(name, limits.max_pages)

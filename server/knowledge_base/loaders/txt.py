@@ -2,7 +2,7 @@
 
 import re
 from itertools import pairwise
-from pathlib import Path
+from typing import BinaryIO
 
 from server.datatypes import Document
 from server.knowledge_base.loaders.encoding import decode
@@ -24,9 +24,9 @@ WIDE_CHARACTER = re.compile(f"[{WIDE}]")
 WRAPPED_AT_HYPHEN = re.compile(r"(?<=\w-)\n\s*(?=\w)")
 
 
-def load(path: Path, name: str, limits: Limits) -> Document:
+def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     """Read paragraphs, which blank lines part, and numbered headings, which stand on their own."""
-    lines = [line.rstrip() for line in decode(path.read_bytes(), name).splitlines()]
+    lines = [line.rstrip() for line in decode(file.read(), name).splitlines()]
     outline = Outline(name, max_chars=limits.max_chars)
     paragraph: list[str] = []
     levels = heading_levels(lines)

@@ -145,8 +145,8 @@ WORD = make_docx(lambda document: document.add_paragraph("文字"))
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"plain text", "not a Word document"),
-        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "old .doc"),
+        (b"plain text", "not what its extension says"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "old binary format"),
         (WORD[:-200], "damaged"),
         (WORD[:30] + bytes(300) + WORD[330:], "damaged"),
         (rezip(WORD, lambda name, data: data[:99] if "document" in name else data), "damaged"),

@@ -8,11 +8,13 @@ from pathlib import Path
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
+from openpyxl.workbook import Workbook
 
 from server.datatypes import Document
 from server.errors import EmptyDocument, TooLarge, UnreadableDocument
 from server.knowledge_base.parsing import ParseLimits, ParserPool
 from tests.unit.knowledge_base.loaders.makers import FONT, UNICODE, assemble, make_docx, stream
+from tests.unit.knowledge_base.loaders.packages import make_epub, make_xlsx
 
 LIMITS = ParseLimits(
     memory_mb=512, timeout_s=200, max_chars=64 << 20, max_pages=500, max_unpacked_mb=64
@@ -262,6 +264,17 @@ def test_truncated_pdf_is_read_or_refused(parse: Parse) -> None:
         ("a.md", b"---\n" + b"a: &a [" * 2_000 + b"\n---\nknown"),
         ("a.csv", b"known,x\n" + b'"' * 100_001 + b"\n"),
         ("a.csv", b"known," + b"," * 200_000),
+        ("a.json", b'["known"' + b",[" * 900 + b"]" * 901),
+        ("a.json", b'{"known":' * 100_000),
+        ("a.xml", b"<a>known" + b"<b>" * 100_000),
+        ("a.xml", b"<a>known" + b"<b/>x" * 100_000 + b"</a>"),
+        ("a.xml", b"<a>known" + b"<b/><c/>" * 100_000 + b"</a>"),
+        ("a.py", b"known = " + b"(" * 100_000),
+        ("a.py", b"known = " + b"-" * 100_000 + b"1"),
+        ("a.toml", b"known = 1\n" + b"[" * 100_000),
+        ("a.srt", b"1\n00:00:01,000 --> 00:00:02,000\nknown " + b"<a" * 20_000),
+        ("a.ipynb", b'{"cells": [{"cell_type": "markdown", "source": "known ' + b"[" * 30_000),
+        ("a.enex", b"<en-export><note><title>known</title></note>" + b"<note>" * 10_000),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -273,6 +286,24 @@ def test_markup_nested_without_end_is_read_or_refused(
     except (UnreadableDocument, TooLarge):
         return
     assert "known" in text
+
+
+def test_cells_merged_over_all_of_a_sheet_are_refused(parse: Parse) -> None:
+    def fill(book: Workbook) -> None:
+        book.active.append(["known", "x"])
+        book.active.merge_cells("A1:B1")
+
+    buffer = BytesIO()
+    with ZipFile(BytesIO(make_xlsx(fill))) as old, ZipFile(buffer, "w", ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b'"A1:B1"', b'"A1:XFD1048576"'))
+    with pytest.raises(TooLarge):
+        parse("a.xlsx", buffer.getvalue())
+
+
+def test_book_whose_pages_name_each_other_is_read_once(parse: Parse) -> None:
+    page = "<p>known</p>" + "<a href='a.xhtml'>x</a>" * 1000
+    assert parse("a.epub", make_epub({"a.xhtml": page})).text.count("known") == 1
 
 
 def test_stored_zip_of_nothing_but_a_word_file_is_refused(parse: Parse) -> None:

@@ -1,0 +1,84 @@
+"""Electronic books. Does not know the tags of their pages."""
+
+import posixpath
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+from urllib.parse import unquote
+from zipfile import BadZipFile, ZipFile
+
+from lxml import etree
+
+from server.datatypes import Document
+from server.errors import UnreadableDocument
+from server.knowledge_base.loaders.html import decode_page
+from server.knowledge_base.loaders.limits import Limits
+from server.knowledge_base.loaders.markup import add_markup, parse
+from server.knowledge_base.loaders.outline import Outline
+from server.knowledge_base.loaders.xml_tree import local_name, parse_xml
+from server.knowledge_base.loaders.zipped import open_package
+
+CONTAINER = "META-INF/container.xml"
+ENCRYPTION = "META-INF/encryption.xml"
+PAGES = ("application/xhtml+xml", "text/html")
+FONTS = ("idpf.org/2008/embedding", "adobe.com/pdf/enc#RC")  # only fonts are made unreadable so
+
+
+def load(file: BinaryIO, name: str, limits: Limits) -> Document:
+    """Read the pages in the order of reading."""
+    outline = Outline(name, max_chars=limits.max_chars)
+    try:
+        with open_package(file, name, limits) as archive:
+            require_readable(archive, name)
+            place, package = read_package(archive, name)
+            for page in pages(package, place):
+                add_markup(outline, parse(decode_page(archive.read(page), name)))
+    except (BadZipFile, EOFError, LookupError, NotImplementedError, OSError, zlib.error) as error:
+        raise UnreadableDocument(
+            name=name,
+            reason_en="the book is damaged or not an EPUB.",
+            reason_zh="电子书已损坏，或不是 EPUB 文件。",
+        ) from error
+    titles = (element.text for element in package.iter() if local_name(element) == "title")
+    return outline.document(next(filter(None, titles), ""))
+
+
+def require_readable(archive: ZipFile, name: str) -> None:
+    """Refuse a book whose text is encrypted."""
+    if ENCRYPTION not in archive.namelist():
+        return
+    root = parse_xml(archive.read(ENCRYPTION), name)
+    methods = [
+        element.get("Algorithm", "")
+        for element in root.iter()
+        if local_name(element) == "EncryptionMethod"
+    ]
+    if any(not any(font in method for font in FONTS) for method in methods):
+        raise UnreadableDocument(
+            name=name,
+            reason_en="it has a copy protection.",
+            reason_zh="它带有版权保护（DRM）。",
+        )
+
+
+def read_package(archive: ZipFile, name: str) -> tuple[str, etree._Element]:
+    """Return where the list of what the book holds lies, and that list."""
+    container = parse_xml(archive.read(CONTAINER), name)
+    files = (element for element in container.iter() if local_name(element) == "rootfile")
+    place = next((file.get("full-path", "") for file in files), "")
+    return place, parse_xml(archive.read(place), name)
+
+
+def pages(package: etree._Element, place: str) -> Iterator[str]:
+    """Yield the names of the parts that hold text, in the order of reading."""
+    elements = [element for element in package.iter() if local_name(element)]
+    items = {item.get("id"): item for item in elements if local_name(item) == "item"}
+    for reference in elements:
+        if local_name(reference) != "itemref":
+            continue
+        item = items.get(reference.get("idref"))
+        if item is None or "nav" in item.get("properties", "").split():
+            continue
+        if item.get("media-type") in PAGES:
+            folder = posixpath.dirname(place)
+            yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href", ""))))

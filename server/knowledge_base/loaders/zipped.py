@@ -1,0 +1,54 @@
+"""Opens documents that are zip archives. Knows no format inside."""
+
+from typing import BinaryIO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
+
+from server.errors import UnreadableDocument
+from server.knowledge_base.loaders.limits import MIB, Limits, unpacks_too_large
+
+OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
+
+
+def open_package(file: BinaryIO, name: str, limits: Limits) -> ZipFile:
+    """Open a document that is a zip archive of sane size.
+
+    Raises:
+        UnreadableDocument: it is none, an old binary file, or has a password.
+        TooLarge: it would unpack to more than ``limits`` allow.
+        BadZipFile: it is damaged, or says something else about its parts than is true.
+    """
+    magic = file.read(len(OLE_MAGIC))
+    if magic == OLE_MAGIC:
+        raise UnreadableDocument(
+            name=name,
+            reason_en="it is in the old binary format or has a password. Save it in the present "
+            "format, without a password.",
+            reason_zh="它是旧版二进制格式或设有密码。请另存为不带密码的新版格式。",
+        )
+    if not magic.startswith(b"PK"):
+        raise UnreadableDocument(
+            name=name,
+            reason_en="it is not what its extension says.",
+            reason_zh="它的内容与扩展名不符。",
+        )
+    archive = ZipFile(file)
+    if sum(entry.file_size for entry in archive.infolist()) > limits.max_unpacked_mb * MIB:
+        raise unpacks_too_large(name, limits.max_unpacked_mb)
+    require_true_sizes(archive)
+    return archive
+
+
+def require_true_sizes(archive: ZipFile) -> None:
+    """Refuse an archive with parts that are larger than it says.
+
+    Read at once, a part is unpacked in full before its size is looked at; in portions it is not.
+
+    Raises:
+        BadZipFile: a part is larger or damaged, or packed as no program packs documents.
+    """
+    for entry in archive.infolist():
+        if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+            raise BadZipFile(f"part packed with method {entry.compress_type}")
+        with archive.open(entry) as part:
+            while part.read(MIB):
+                pass
