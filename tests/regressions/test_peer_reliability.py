@@ -80,7 +80,7 @@ def test_chatchat_lock_up_after_a_model_failed_to_load(tmp_path: Path) -> None:
         models.unlink()
         service.add("failing", documents("0.md"))  # without a restart
         assert service.find("failing", marker("0.md", 1))[0] == "0.md"
-        # The others are tried again meanwhile, so that a count may be older than the list beside it.
+        # The others are tried again meanwhile: a count may be younger than the list beside it.
         names = {file["name"] for file in service.get("/knowledge_bases/failing/files")}
         assert names <= {"0.md", "1.md", "2.md"}
 
