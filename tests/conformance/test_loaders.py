@@ -16,6 +16,7 @@ from server.errors import EmptyDocument, TooLarge, UnreadableDocument, Unsupport
 from server.knowledge_base import loaders
 from server.knowledge_base.loaders import LOADERS, SHARED, load_document
 from server.knowledge_base.loaders.limits import Limits
+from tests.unit.knowledge_base.loaders.mails import make_mail, make_mhtml, make_rtf
 from tests.unit.knowledge_base.loaders.makers import make_docx, make_pdf
 from tests.unit.knowledge_base.loaders.packages import (
     make_epub,
@@ -58,6 +59,7 @@ def make_note(title: str, text: str) -> bytes:
 SAMPLES = {
     ".csv": f'规则,说明\n搬运,"{SENTENCE}"\n'.encode(),
     ".docx": make_docx(fill),
+    ".eml": make_mail(SENTENCE, subject="安全守则").as_bytes(),
     ".enex": make_note("安全守则", SENTENCE),
     ".epub": make_epub({"a.xhtml": f"<h1>安全守则</h1><p>{SENTENCE}</p>"}, title="安全守则"),
     ".htm": f"<h1>安全守则</h1><p>{SENTENCE}</p>".encode(),
@@ -67,12 +69,15 @@ SAMPLES = {
     ".jsonl": json.dumps({"规则": "搬运", "说明": SENTENCE}).encode(),
     ".markdown": f"# 安全守则\n\n{SENTENCE}\n".encode(),
     ".md": f"# 安全守则\n\n{SENTENCE}\n".encode(),
+    ".mhtml": make_mhtml(f"<h1>安全守则</h1><p>{SENTENCE}</p>"),
     ".odt": make_odt(
         f'<text:h text:outline-level="1">安全守则</text:h><text:p>{SENTENCE}</text:p>'
     ),
     ".pdf": make_pdf([[(72, 700, 20, "安全守则"), (72, 650, 12, SENTENCE)]]),
     ".pptx": make_pptx(fill_show),
     ".py": f'# 搬运\nRULE = "{SENTENCE}"\n'.encode(),
+    ".rst": f"安全守则\n========\n\n{SENTENCE}\n".encode(),
+    ".rtf": make_rtf("安全守则", "", SENTENCE),
     ".srt": f"1\n00:00:01,000 --> 00:00:04,000\n{SENTENCE}\n".encode(),
     ".toml": f'[规则]\n说明 = "{SENTENCE}"\n'.encode(),
     ".tsv": f"规则\t说明\n搬运\t{SENTENCE}\n".encode(),
@@ -84,14 +89,17 @@ UNTITLED = {".csv", ".json", ".jsonl", ".py", ".srt", ".toml", ".tsv", ".xml"}
 PAGED = {".pdf", ".pptx"}
 EMPTY = {
     ".docx": make_docx(lambda document: document.add_paragraph("——")),
+    ".eml": b"Subject: --\n\n--\n",
     ".enex": make_note("——", "——"),
     ".epub": make_epub({"a.xhtml": "<p>——</p>"}),
     ".ipynb": make_notebook("——"),
     ".json": '["——", null]'.encode(),
     ".jsonl": '"——"\n'.encode(),
+    ".mhtml": make_mhtml("<p>——</p>"),
     ".odt": make_odt("<text:p>——</text:p>"),
     ".pdf": make_pdf([[]]),
     ".pptx": make_pptx(lambda show: show.slides.add_slide(show.slide_layouts[6])),
+    ".rtf": make_rtf("——"),
     ".xlsx": make_xlsx(lambda book: None),
     ".xml": "<a>——</a>".encode(),
 }

@@ -61,6 +61,13 @@ class Outline:
             headings = (*(text for _, text in self.path), *filter(None, [caption]))
             self.blocks.append(Block("\n".join(kept), "table", page, headings))
 
+    def include(self, document: Document) -> None:
+        """Add another document under the headings in force; its pages are not those of this one."""
+        path = tuple(text for _, text in self.path)
+        for block in document.blocks:
+            self.spend(len(block.text) + BLOCK_CHARS)
+            self.blocks.append(Block(block.text, block.kind, None, (*path, *block.headings)))
+
     def spend(self, chars: int) -> None:
         """Count characters against the limit."""
         self.chars += chars

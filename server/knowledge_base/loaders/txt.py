@@ -26,8 +26,15 @@ WRAPPED_AT_HYPHEN = re.compile(r"(?<=\w-)\n\s*(?=\w)")
 
 def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     """Read paragraphs, which blank lines part, and numbered headings, which stand on their own."""
-    lines = [line.rstrip() for line in decode(file.read(), name).splitlines()]
+    text = decode(file.read(), name)
     outline = Outline(name, max_chars=limits.max_chars)
+    add_text(outline, text)
+    return outline.document(title_line(text.splitlines()))
+
+
+def add_text(outline: Outline, text: str) -> None:
+    """Add the paragraphs and headings of a text."""
+    lines = [line.rstrip() for line in text.splitlines()]
     paragraph: list[str] = []
     levels = heading_levels(lines)
     wrap = wrap_column(lines)
@@ -40,7 +47,6 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
         if level is not None:
             outline.heading(level, line)
     outline.add(unwrap(paragraph, wrap))
-    return outline.document(title_line(lines))
 
 
 def wrap_column(lines: list[str]) -> int:
