@@ -261,9 +261,8 @@ class IndexKeeper:
 
 def unreadable(kb: KnowledgeBaseRow, error: Exception) -> IndexFailed:
     """Return the error about an index that cannot be read or not be made."""
-    return IndexFailed(
-        name=kb.name, reason_en=f"{error}.", reason_zh=f"索引文件无法读写（{error}），"
-    )
+    logger.error("The index of %r: %s", kb.name, error)
+    return IndexFailed(name=kb.name, reason_en=f"{error}.", reason_zh="无法建立或读取，")
 
 
 def fill(

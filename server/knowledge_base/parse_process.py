@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import traceback
@@ -66,6 +67,10 @@ def die_with_service(lifeline: int) -> None:
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     flags = fcntl.fcntl(lifeline, fcntl.F_GETFL)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, flags | os.O_ASYNC)
+    poller = select.poll()
+    poller.register(lifeline, 0)  # the other end was closed before, which sends nothing any more
+    if poller.poll(0):
+        sys.exit()
 
 
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:

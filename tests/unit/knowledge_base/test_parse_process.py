@@ -39,6 +39,15 @@ def test_parser_that_hangs_in_a_library_dies(
             process.kill()
 
 
+def test_parser_whose_service_is_gone_before_it_listens_does_not_begin() -> None:
+    code = (
+        "import os; from server.knowledge_base.parse_process import die_with_service\n"
+        "ours, theirs = os.pipe(); os.close(theirs); die_with_service(ours); print('begun')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert run.stdout == b""
+
+
 def test_parser_that_would_be_killed_first_already_starts() -> None:
     code = (
         "from pathlib import Path; from server.knowledge_base.parse_process import *\n"
