@@ -91,7 +91,7 @@ def test_what_comes_by_the_pipe_of_requests_ends_no_parser(put: Put) -> None:
         with ThreadPoolExecutor(1) as threads:
             parser.has_begun = False
             reading = threads.submit(
-                parser.parse, put(b"line\n" * 2_000_000), "a.txt", is_cancelled=lambda: False
+                parser.parse, put(b"line\n" * 100_000), "a.txt", is_cancelled=lambda: False
             )
             wait_for(lambda: parser.has_begun)
             parser.requests.write(b"\0")  # as the end of a write that the kernel tells late
