@@ -217,8 +217,9 @@ class IndexKeeper:
             UnknownKnowledgeBase: the knowledge base is gone.
             Cancelled: ``is_cancelled`` became true; the old one stays.
         """
-        if self._applied < 0 or self.lexical.waste() < WASTE:
-            return
+        with self._use.read_lock():  # to look at what is gone would open it anew
+            if self._is_gone or self._applied < 0 or self.lexical.waste() < WASTE:
+                return
         folder = self.folder.index(self.kb_id, "lexical")
         beside = self.folder.index(self.kb_id, "lexical-new")
         fresh = LEXICAL_INDEXES.get("tantivy")(beside)

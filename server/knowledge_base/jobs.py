@@ -234,7 +234,7 @@ class JobRunner:
             pass  # or decided elsewhere: SQL has the outcome
         except ZhiwenError as error:
             self._meet(job, file_id, error)
-        except (OSError, SQLAlchemyError, sqlite3.Error) as error:  # perhaps of a machine that lacks something
+        except (OSError, SQLAlchemyError, sqlite3.Error) as error:  # perhaps the machine lacks room
             logger.warning("A file of the job %s met %r.", job.id, error)
             self._meet(job, file_id, Unavailable())
         except Exception:  # the border of the file: the others are still to come

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import text
 
@@ -182,6 +183,16 @@ def test_a_log_that_was_pruned_up_to_what_the_index_knows_is_enough(
     with caplog.at_level(logging.WARNING):
         assert find(service, "whale")[0] == "new.txt"
     assert "rebuilding" not in caplog.text
+
+
+def test_compaction_leaves_what_is_deleted_alone(service: Container) -> None:
+    find(service, "pump")
+    folder = lexical_folder(service)
+    service.knowledge_bases.delete("kb")
+    threads = psutil.Process().num_threads()
+    service.indexes.compact()
+    assert not folder.exists()
+    assert psutil.Process().num_threads() <= threads  # an open index has one
 
 
 def test_compaction_ends_with_the_service(service: Container) -> None:
