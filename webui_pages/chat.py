@@ -37,6 +37,7 @@ from webui_pages.session import api, settings
 DRAW_EVERY_S = 0.06  # each time the whole text is sent; more often costs and is not seen
 TYPED = "chat_typed"
 ASKING = "chat_asking"
+LAST_BASE = "chat_base_last"  # in the session: the knowledge base that was chosen last
 CHOSEN = "chat_model_chosen"  # in the session: the model that was asked last
 STORED_WITHIN_S = 3.0
 
@@ -123,16 +124,20 @@ def choose_base(
     by_name = {base.name: base for base in bases}
     names = list(by_name)
     asked = current.knowledge_base if current else None
-    wanted = asked or settings().kb.default
-    first = None if asked else 0  # another one must not answer in place of one that is gone
+    if st.session_state.get(key) not in by_name:
+        wanted = asked or st.session_state.get(LAST_BASE) or settings().kb.default
+        first = None if asked else next(iter(names), None)  # none answers in place of a lost one
+        st.session_state[key] = wanted if wanted in by_name else first
     name = st.selectbox(
         text("chat.knowledge_base"),
         names,
-        index=names.index(wanted) if wanted in by_name else first,
+        index=None,
         key=key,
         label_visibility="collapsed",
         placeholder=text("chat.choose_base" if names else "chat.no_base_yet"),
     )
+    if name:
+        st.session_state[LAST_BASE] = name  # for the next new chat
     return by_name[name] if name else None
 
 

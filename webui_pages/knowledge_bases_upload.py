@@ -57,16 +57,23 @@ def offer(
     """Show the button that adds the chosen files; first ask about names that are taken."""
     taken = {name for file in chosen if (name := stored_name(file)) in present}
     is_replacing = bool(taken) and ask_about(sorted(taken))
-    label = (
-        text("knowledge_bases.upload_start_one", name=plain(chosen[0].name))
-        if len(chosen) == 1
-        else text("knowledge_bases.upload_start", count=len(chosen))
-    )
-    if st.button(label, type="primary", icon=":material/upload:"):
-        new = [file for file in chosen if stored_name(file) not in taken]
-        replacing = [file for file in chosen if stored_name(file) in taken and is_replacing]
-        if send(client, base, new, replacing, status):
-            close_round(chosen, set() if is_replacing else taken)
+    new = [file for file in chosen if stored_name(file) not in taken]
+    replacing = [file for file in chosen if stored_name(file) in taken and is_replacing]
+    if st.button(label_of(new, replacing), type="primary", icon=":material/upload:") and (
+        send(client, base, new, replacing, status)
+    ):
+        close_round(chosen, set() if is_replacing else taken)
+
+
+def label_of(new: "Sequence[UploadedFile]", replacing: "Sequence[UploadedFile]") -> str:
+    """Return what the button says that it will do."""
+    files = [*new, *replacing]
+    if not files:
+        return text("knowledge_bases.upload_keep")
+    verb = "upload_start" if new else "upload_replace"
+    if len(files) == 1:
+        return text(f"knowledge_bases.{verb}_one", name=plain(files[0].name))
+    return text(f"knowledge_bases.{verb}", count=len(files))
 
 
 def stored_name(file: "UploadedFile") -> str:

@@ -60,6 +60,9 @@ def test_a_person_creates_a_base_uploads_a_document_and_asks(
     page.get_by_test_id("stChatInputTextArea").fill("How often is the boiler B-7 descaled?")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("stChatMessage").last).to_contain_text("14 weeks")
+    page.get_by_role("button", name="New chat").click()
+    expect(page.get_by_test_id("stChatMessage")).to_have_count(0)
+    expect(page.get_by_role("main").get_by_role("combobox").first).to_have_value("boilers")
     product.api("DELETE", "/knowledge_bases/boilers")
 
 
@@ -90,20 +93,27 @@ def test_a_file_that_is_too_large_is_refused_in_the_language_of_the_person(
 
 
 @pytest.mark.parametrize(
-    ("choice", "note", "text"),
+    ("choice", "button", "note", "text"),
     [
-        ("Keep what is there", "Kept as before: valve.txt", "3 bar"),
-        ("Replace", "valve.txt replaced, chunks: 1", "8 bar"),
+        ("Keep what is there", "Add nothing", "Kept as before: valve.txt", "3 bar"),
+        ("Replace", "Replace valve.txt", "valve.txt replaced, chunks: 1", "8 bar"),
     ],
 )
 def test_a_taken_name_is_asked_about_before_it_is_replaced(
-    open_page: Open, product: Product, base: str, tmp_path: Path, choice: str, note: str, text: str
+    open_page: Open,
+    product: Product,
+    base: str,
+    tmp_path: Path,
+    choice: str,
+    button: str,
+    note: str,
+    text: str,
 ) -> None:
     page = open_base(open_page, base)
     put(page, tmp_path, {"valve.txt": b"The valve V-9 opens at 8 bar."})
     expect(page.get_by_test_id("stAlert")).to_contain_text("valve.txt")
     page.get_by_text(choice, exact=True).click()
-    page.get_by_role("button", name="Add valve.txt").click()
+    page.get_by_role("button", name=button).click()
     expect(page.get_by_role("main")).to_contain_text(note)
     stored = product.api("GET", f"/knowledge_bases/{base}/files/valve.txt/text").json()
     assert text in stored["text"]
