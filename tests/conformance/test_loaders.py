@@ -85,7 +85,7 @@ SAMPLES = {
     ".xlsx": make_xlsx(fill_book),
     ".xml": f"<规则><说明>{SENTENCE}</说明></规则>".encode(),
 }
-UNTITLED = {".csv", ".json", ".jsonl", ".py", ".srt", ".toml", ".tsv", ".xml"}
+UNTITLED = {".csv", ".json", ".jsonl", ".py", ".srt", ".toml", ".tsv", ".xlsx", ".xml"}
 PAGED = {".pdf", ".pptx"}
 EMPTY = {
     ".docx": make_docx(lambda document: document.add_paragraph("——")),

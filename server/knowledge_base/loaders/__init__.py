@@ -74,6 +74,7 @@ SHARED = frozenset(
         "limits",
         "markup",
         "numbering",
+        "numbers",
         "outline",
         "prose",
         "records",

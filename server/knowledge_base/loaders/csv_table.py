@@ -1,10 +1,11 @@
 """Tables in text files. Does not know encodings."""
 
 import csv
+import re
 from collections import Counter
 from io import StringIO
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
@@ -36,7 +37,10 @@ def read_rows(text: str, name: str, delimiter: str) -> list[list[str]]:
     The delimiter is found out where it is "".
     """
     try:
-        reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter or sniff(text))
+        is_plain = bool(delimiter) and not is_quoted(text)
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
+        lines = StringIO(text, newline="")
+        reader = csv.reader(lines, delimiter=delimiter or sniff(text), quoting=quoting)
         rows = [[fold(cell) for cell in row] for row in reader]
     except csv.Error as error:
         raise UnreadableDocument(
@@ -46,6 +50,12 @@ def read_rows(text: str, name: str, delimiter: str) -> list[list[str]]:
             reason_zh="某个单元格过长，可能有引号未闭合。请重新另存为 CSV。",
         ) from error
     return [row for row in rows if any(row)]
+
+
+def is_quoted(text: str) -> bool:
+    """Tell whether the cells between tabs that begin with a quotation mark also end with one."""
+    opened = len(re.findall(r'(?:^|\t)"', text, re.MULTILINE))
+    return opened == len(re.findall(r'"(?=\t|\r?$)', text, re.MULTILINE))
 
 
 def sniff(text: str) -> str:

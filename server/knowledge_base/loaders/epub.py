@@ -20,7 +20,7 @@ from server.knowledge_base.loaders.zipped import open_package
 
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
-PAGES = ("application/xhtml+xml", "text/html")
+PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
 FONTS = ("idpf.org/2008/embedding", "adobe.com/pdf/enc#RC")  # only fonts are made unreadable so
 
 
@@ -31,8 +31,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
         with open_package(file, name, limits) as archive:
             require_readable(archive, name)
             place, package = read_package(archive, name)
-            for page in pages(package, place):
-                add_markup(outline, parse(decode_page(archive.read(page), name)))
+            add_pages(outline, archive, list(dict.fromkeys(pages(package, place))))
     except (BadZipFile, EOFError, LookupError, NotImplementedError, OSError, zlib.error) as error:
         raise UnreadableDocument(
             name=name,
@@ -41,6 +40,24 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
         ) from error
     titles = (element.text for element in package.iter() if local_name(element) == "title")
     return outline.document(next(filter(None, titles), ""))
+
+
+def add_pages(outline: Outline, archive: ZipFile, hrefs: list[str]) -> None:
+    """Add the pages; those that are missing are named, if there are others.
+
+    Raises:
+        LookupError: all of them are missing.
+    """
+    parts = set(archive.namelist())
+    names = [href if href in parts else unquote(href) for href in hrefs]
+    if names and parts.isdisjoint(names):
+        raise LookupError("no page of the book is in it")
+    for page in dict.fromkeys(names):
+        if page in parts:
+            add_markup(outline, parse(decode_page(archive.read(page), outline.name)))
+        else:
+            outline.end_headings()
+            outline.add(f"未读取 not read: {posixpath.basename(page)}")
 
 
 def require_readable(archive: ZipFile, name: str) -> None:
@@ -70,7 +87,7 @@ def read_package(archive: ZipFile, name: str) -> tuple[str, etree._Element]:
 
 
 def pages(package: etree._Element, place: str) -> Iterator[str]:
-    """Yield the names of the parts that hold text, in the order of reading."""
+    """Yield the places of the parts that hold text as they are written, in the order of reading."""
     elements = [element for element in package.iter() if local_name(element)]
     items = {item.get("id"): item for item in elements if local_name(item) == "item"}
     for reference in elements:
@@ -79,6 +96,21 @@ def pages(package: etree._Element, place: str) -> Iterator[str]:
         item = items.get(reference.get("idref"))
         if item is None or "nav" in item.get("properties", "").split():
             continue
-        if item.get("media-type") in PAGES:
+        page = readable(item, items)
+        if page is not None:
             folder = posixpath.dirname(place)
-            yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href", ""))))
+            yield posixpath.normpath(posixpath.join(folder, page.get("href", "")))
+
+
+def readable(
+    item: etree._Element, items: dict[str | None, etree._Element]
+) -> etree._Element | None:
+    """Return an item that is a page, or the first page among what may stand for it."""
+    passed = set()
+    found: etree._Element | None = item
+    while found is not None and found not in passed:
+        if found.get("media-type", "").partition(";")[0].strip().lower() in PAGES:
+            return found
+        passed.add(found)
+        found = items.get(found.get("fallback"))
+    return None

@@ -1,5 +1,6 @@
 """Notes exported from Evernote. Does not know tags of HTML."""
 
+import re
 from typing import BinaryIO
 
 from server.datatypes import Document
@@ -11,11 +12,13 @@ from server.knowledge_base.loaders.prose import fold
 from server.knowledge_base.loaders.xml_tree import parse_xml
 
 NOTE_LEVEL = 0  # above all headings inside a note
+ATTACHMENT = re.compile(rb"<(data|alternate-data)\b[^<>]*>[\w+/=\s]*+</\1\s*>")  # in base64
 
 
 def load(file: BinaryIO, name: str, limits: Limits) -> Document:
-    """Read all notes, each under its title, with its tags."""
-    root = parse_xml(file.read(), name)
+    """Read all notes, each under its title, with its tags and tasks."""
+    # One attachment may be longer than any text that the parser takes.
+    root = parse_xml(ATTACHMENT.sub(b"", file.read()), name)
     if root.tag != "en-export":
         raise UnreadableDocument(
             name=name,
@@ -25,7 +28,13 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     outline = Outline(name, max_chars=limits.max_chars)
     notes = list(root.iterchildren("note"))
     for note in notes:
-        outline.heading(NOTE_LEVEL, fold(note.findtext("title") or ""))
-        add_markup(outline, parse(note.findtext("content") or ""))
+        outline.heading(NOTE_LEVEL, note.findtext("title") or "")
         outline.add(", ".join(fold(tag.text or "") for tag in note.iterchildren("tag")))
+        content = parse(note.findtext("content") or "")
+        for secret in content.find_all("en-crypt"):
+            if not secret.decomposed:  # with one that it was in
+                secret.decompose()
+        add_markup(outline, content)
+        tasks = (fold(task.findtext("title") or "") for task in note.iterchildren("task"))
+        outline.add("\n".join(f"- {task}" for task in tasks if task), "list")
     return outline.document("" if len(notes) == 1 else outline.stem)

@@ -72,7 +72,7 @@ def broken(name: str, error: json.JSONDecodeError, line: int) -> UnreadableDocum
     return UnreadableDocument(
         name=name,
         reason_en=f"line {line} is not valid JSON: {error.msg} at column {error.colno}.",
-        reason_zh=f"第 {line} 行不是有效的 JSON：第 {error.colno} 列，{error.msg}。",
+        reason_zh=f"第 {line} 行第 {error.colno} 列不是有效的 JSON。",
     )
 
 

@@ -12,16 +12,19 @@ from server.knowledge_base.loaders.markdown import add_markdown
 from server.knowledge_base.loaders.markup import add_markup, parse
 from server.knowledge_base.loaders.outline import Outline
 
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[A-Za-z]"
+)  # of a terminal: colours, lines that are written anew
+OBJECT = re.compile(r"<[\w.]+(?: [^<>\n]*)?>")  # what Python shows of a picture
 
 
 def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     """Read the cells in their order, and what the code put out as text or tables."""
     outline = Outline(name, max_chars=limits.max_chars)
     try:
-        for cell in cells(json.loads(decode(file.read(), name))):
+        for cell in cells(json.loads(decode(file.read(), name), parse_int=str, parse_float=str)):
             add_cell(outline, cell)
-    except (json.JSONDecodeError, RecursionError, TypeError, AttributeError, LookupError) as error:
+    except (RecursionError, TypeError, ValueError, AttributeError, LookupError) as error:
         raise UnreadableDocument(
             name=name,
             reason_en="it is not a Jupyter notebook, or a damaged one.",
@@ -45,24 +48,28 @@ def add_cell(outline: Outline, cell: dict[str, Any]) -> None:
         case "markdown":
             add_markdown(outline, source)
         case "heading":
-            outline.heading(int(cell.get("level", 1)), source)
+            outline.heading(int(str(cell.get("level", 1))[:1]), source)
         case _:
             outline.add(source)
-    for output in cell.get("outputs", ()):
+    for output in cell.get("outputs") or ():
         add_output(outline, output)
 
 
 def add_output(outline: Outline, output: dict[str, Any]) -> None:
-    """Add what code put out: a table as such, else as text."""
+    """Add what code put out: Markdown or a table as such, else as text."""
     data = output.get("data", output)
-    table = joined(data.get("text/html", ""))
-    if "<table" in table:
-        add_markup(outline, parse(table))
-        return
-    text = joined(data.get("text/plain", data.get("text", "")))
+    page = parse(joined(data.get("text/html", "")))
+    if markdown := joined(data.get("text/markdown", "")):
+        add_markdown(outline, markdown)
+    elif page.find("table") or not ("text/plain" in data or "text" in data):
+        add_markup(outline, page)
+    else:
+        text = CONTROL.sub("", joined(data.get("text/plain", data.get("text", ""))))
+        lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+        kept = "\n".join(lines)
+        outline.add("" if OBJECT.fullmatch(kept.strip()) else kept)
     if "ename" in output:
-        text = f"{output['ename']}: {output.get('evalue', '')}"
-    outline.add(COLOUR.sub("", text))
+        outline.add(f"{output['ename']}: {output.get('evalue', '')}")
 
 
 def joined(text: str | list[str]) -> str:

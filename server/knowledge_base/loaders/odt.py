@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from lxml import etree
 
@@ -17,8 +17,20 @@ from server.knowledge_base.loaders.xml_tree import local_name, parse_xml
 from server.knowledge_base.loaders.zipped import open_package
 
 MAX_REPEATED = 100  # cells or spaces that one element may stand for
-LEFT_OUT = {"tracked-changes", "annotation", "annotation-end", "note-citation", "desc"}
+MAX_DIGITS = 6  # of a number in an attribute
+MANIFEST = "META-INF/manifest.xml"
+LEFT_OUT = {
+    "annotation",
+    "annotation-end",
+    "desc",
+    "note-citation",
+    "ruby-text",
+    "tracked-changes",
+}
 BREAKS = {"tab": "\t", "line-break": "\n"}
+ROW_GROUPS = {"table-header-rows", "table-rows", "table-row-group"}
+LINES = {"p", "h", "list-item", "list-header", "table-cell", "text-box"}  # have their own lines
+LINE_END = "\v"  # stands for where those begin and end until the blank lines are gone
 
 
 def load(file: BinaryIO, name: str, limits: Limits) -> Document:
@@ -26,19 +38,30 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     outline = Outline(name, max_chars=limits.max_chars)
     try:
         with open_package(file, name, limits) as archive:
+            require_no_password(archive, name)
             content = parse_xml(archive.read("content.xml"), name)
             meta = archive.read("meta.xml") if "meta.xml" in archive.namelist() else b"<meta/>"
             title = title_of(parse_xml(meta, name))
     except (BadZipFile, EOFError, LookupError, NotImplementedError, OSError, zlib.error) as error:
         raise UnreadableDocument(
             name=name,
-            reason_en="the document is damaged, has a password or is no OpenDocument text.",
-            reason_zh="文档已损坏、设有密码，或不是 OpenDocument 文本。",
+            reason_en="the document is damaged or no OpenDocument text.",
+            reason_zh="文档已损坏，或不是 OpenDocument 文本。",
         ) from error
     body = next((part for part in content.iter() if local_name(part) == "text"), None)
     if body is not None:
         Body(content, outline).read(body)
     return outline.document(title)
+
+
+def require_no_password(archive: ZipFile, name: str) -> None:
+    """Refuse a document whose parts are encrypted."""
+    if MANIFEST in archive.namelist() and b"encryption-data" in archive.read(MANIFEST):
+        raise UnreadableDocument(
+            name=name,
+            reason_en="it has a password. Save it without one.",
+            reason_zh="它设有密码。请另存为不带密码的文件。",
+        )
 
 
 def title_of(meta: etree._Element) -> str:
@@ -52,48 +75,84 @@ class Body:
 
     def __init__(self, content: etree._Element, outline: Outline) -> None:
         self.outline = outline
-        self.numbered = {  # the list styles whose first level counts
-            get(style, "name")
+        self.starts = {  # the first number of the levels that count, by list style and level
+            (get(style, "name"), number(level, "level")): number(level, "start-value")
             for style in content.iter()
             if local_name(style) == "list-style"
-            and any(local_name(level) == "list-level-style-number" for level in style)
+            for level in style
+            if local_name(level) == "list-level-style-number" and get(level, "num-format", "1")
         }
+        self.numbers: dict[tuple[str, int], int] = {}  # the last ones, by list style and level
+        self.lines: list[str] = []  # of the list being read
 
     def read(self, parent: etree._Element) -> None:
         """Add everything under an element."""
         for element in parent:
             match local_name(element):
                 case "h":
-                    level = get(element, "outline-level", "1")
-                    text = text_of(element)
-                    self.outline.heading(int(level) if level.isdecimal() else 1, text)
+                    self.add_heading(element)
                 case "p":
                     self.outline.add(text_of(element))
+                    self.add_tables(element)
                 case "list":
-                    self.outline.add("\n".join(self.list_lines(element, "")), "list")
+                    self.read_list(element)
+                    self.end_list()
                 case "table":
                     self.add_table(element)
                 case kind if kind and kind not in LEFT_OUT:
                     self.read(element)
 
-    def list_lines(self, items: etree._Element, indent: str, style: str = "") -> Iterator[str]:
-        """Yield the lines of a list with dashes or numbers, nested ones indented."""
+    def add_heading(self, element: etree._Element) -> None:
+        """Add a heading, then what is anchored in it."""
+        self.outline.heading(number(element, "outline-level"), text_of(element))
+        self.add_tables(element)
+
+    def read_list(self, items: etree._Element, style: str = "", level: int = 1) -> None:
+        """Read the lines of a list with dashes or numbers, nested ones indented.
+
+        A heading ends the block of lines: outlines are often lists of headings.
+        """
         style = get(items, "style-name", style)
-        number = 0
+        first = self.starts.get((style, level), 1)
+        is_continued = get(items, "continue-numbering") == "true" or get(items, "continue-list")
+        if not is_continued or (style, level) not in self.numbers:
+            self.numbers[style, level] = first - 1
         for item in items:
-            number += local_name(item) == "list-item"
-            mark = f"{number}. " if style in self.numbered else "- "
-            prefix = indent + mark
+            prefix = "  " * (level - 1) + self.mark(item, style, level)
             for part in item:
                 if local_name(part) == "list":
-                    yield from self.list_lines(part, f"{indent}  ", style)
-                elif text := text_of(part):
-                    yield prefix + text
-                    prefix = " " * len(prefix)
+                    self.read_list(part, style, level + 1)
+                elif local_name(part) == "h":
+                    self.end_list()
+                    self.add_heading(part)
+                else:
+                    for line in lines_of(part):
+                        self.lines.append(prefix + line)
+                        prefix = " " * len(prefix)
+                    self.add_tables(part)
+
+    def mark(self, item: etree._Element, style: str, level: int) -> str:
+        """Count an item of a list and return what stands before it."""
+        if local_name(item) != "list-item":
+            return ""
+        following = self.numbers[style, level] + 1
+        self.numbers[style, level] = number(item, "start-value", following)
+        return f"{self.numbers[style, level]}. " if (style, level) in self.starts else "- "
+
+    def end_list(self) -> None:
+        """Add the lines of the list as one block."""
+        self.outline.add("\n".join(self.lines), "list")
+        self.lines.clear()
+
+    def add_tables(self, element: etree._Element) -> None:
+        """Add the tables in the frames of a paragraph or in the cells of a row."""
+        for table in tables_in(element):
+            self.end_list()
+            self.add_table(table)
 
     def add_table(self, table: etree._Element) -> None:
         """Add a table; one of a single column only frames what is in it."""
-        rows = [element for element in table.iter() if local_name(element) == "table-row"]
+        rows = list(own_rows(table))
         grid = list(grid_rows(rows))
         if max(map(len, grid), default=0) < 2:
             for row in rows:
@@ -102,6 +161,26 @@ class Body:
             return
         headers = sum(local_name(row.getparent()) == "table-header-rows" for row in rows)
         self.outline.table(row_lines(grid, header_rows=headers or int(has_header(grid))))
+        for row in rows:
+            self.add_tables(row)
+
+
+def own_rows(table: etree._Element) -> Iterator[etree._Element]:
+    """Yield the rows of a table, without those of the tables in its cells."""
+    for part in table:
+        if local_name(part) == "table-row":
+            yield part
+        elif local_name(part) in ROW_GROUPS:
+            yield from own_rows(part)
+
+
+def tables_in(element: etree._Element) -> Iterator[etree._Element]:
+    """Yield the tables inside an element, without those that are inside of them."""
+    for child in element:
+        if local_name(child) == "table":
+            yield child
+        elif local_name(child) not in LEFT_OUT:
+            yield from tables_in(child)
 
 
 def grid_rows(rows: list[etree._Element]) -> Iterator[Row]:
@@ -111,12 +190,13 @@ def grid_rows(rows: list[etree._Element]) -> Iterator[Row]:
         cells: list[str | None] = []
         reach = 0  # columns that the cell to the left still covers in this row
         for cell in row:
-            text: str | None = fold(" ".join(text_of(part) for part in cell))
+            text: str | None = " ".join(map(fold, lines_of(cell)))
             if local_name(cell) == "covered-table-cell":
                 covered = None if reach else (above[len(cells)] if len(cells) < len(above) else "")
                 text = covered
-            repeated = min(count(cell, "number-columns-repeated"), MAX_REPEATED)
-            reach = max(0, reach - 1) if text is None else count(cell, "number-columns-spanned") - 1
+            repeated = min(number(cell, "number-columns-repeated"), MAX_REPEATED)
+            spanned = number(cell, "number-columns-spanned")
+            reach = max(0, reach - 1) if text is None else spanned - 1
             cells += [text] * repeated
         while cells and cells[-1] == "" and len(cells) > len(above):
             cells.pop()  # what only fills the sheet
@@ -125,26 +205,41 @@ def grid_rows(rows: list[etree._Element]) -> Iterator[Row]:
 
 
 def text_of(element: etree._Element) -> str:
-    """Return the text of a paragraph; notes in brackets where they are called."""
-    parts = [element.text or ""]
+    """Return the text of a paragraph, with lines for the paragraphs inside; tables are left out."""
+    return "\n".join(lines_of(element))
+
+
+def lines_of(element: etree._Element) -> list[str]:
+    """Return the texts of the paragraphs in an element; notes in brackets where they are called."""
+    pieces: list[str] = []
+    gather(element, pieces)
+    return [line.strip("\n") for line in "".join(pieces).split(LINE_END) if line.strip()]
+
+
+def gather(element: etree._Element, pieces: list[str]) -> None:
+    """Append the texts in an element, with what ends a line around those that have their own."""
+    pieces.append(element.text or "")
     for child in element:
         kind = local_name(child)
         if kind == "s":
-            parts.append(" " * min(count(child, "c"), MAX_REPEATED))
+            pieces.append(" " * min(number(child, "c"), MAX_REPEATED))
         elif kind == "note":
-            parts.append(f" [{fold(text_of(child))}]")
+            pieces.append(f" [{' '.join(map(fold, lines_of(child)))}]")
         elif kind in BREAKS:
-            parts.append(BREAKS[kind])
-        elif kind and kind not in LEFT_OUT:
-            parts.append(text_of(child))
-        parts.append(child.tail or "")
-    return "".join(parts)
+            pieces.append(BREAKS[kind])
+        elif kind in LINES:
+            pieces.append(LINE_END)
+            gather(child, pieces)
+            pieces.append(LINE_END)
+        elif kind and kind not in LEFT_OUT and kind != "table":
+            gather(child, pieces)
+        pieces.append(child.tail or "")
 
 
-def count(element: etree._Element, attribute: str) -> int:
-    """Return how many cells or spaces an element stands for."""
-    value = get(element, attribute, "1")
-    return int(value[:6]) if value.isdecimal() else 1
+def number(element: etree._Element, attribute: str, default: int = 1) -> int:
+    """Return an attribute that is a number."""
+    value = get(element, attribute)
+    return int(value[:MAX_DIGITS]) if value.isdecimal() else default
 
 
 def get(element: etree._Element, attribute: str, default: str = "") -> str:

@@ -21,21 +21,24 @@ class Outline:
         self.chars = 0
 
     def heading(self, level: int, text: str, *, page: int | None = None) -> None:
-        """Add a heading and put what follows under it; a smaller ``level`` is further out."""
+        """Add a heading and put what follows under it; a smaller ``level`` is further out.
+
+        One that is blank or too long for a heading still ends those before it.
+        """
         text = fold(text)
+        self.end_headings(level)
         if not text or len(text) > MAX_HEADING_CHARS:
             self.add(text, page=page)
             return
-        while self.path and self.path[-1][0] >= level:
-            self.path.pop()
         self.add(text, "heading", page=page)
         self.path.append((level, text))
         if level <= 1 and not self.top_heading:
             self.top_heading = text
 
-    def end_headings(self) -> None:
-        """Put what follows under no heading."""
-        self.path.clear()
+    def end_headings(self, level: int = 0) -> None:
+        """Put what follows under no heading of this level or one further in."""
+        while self.path and self.path[-1][0] >= level:
+            self.path.pop()
 
     def add(
         self,

@@ -5,6 +5,7 @@ string, a truth value or None: numbers stay as they were written.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from server.knowledge_base.loaders.outline import Outline
@@ -14,6 +15,7 @@ from server.knowledge_base.loaders.tables import row_line
 Object = tuple[tuple[str, Any], ...]
 
 LONGEST_CELL = 200  # characters; records with longer values are no table
+LONGEST_ROW = 4000  # characters; a longer record has headings for what is nested in it
 
 
 def add_value(outline: Outline, value: Any, level: int = 1) -> None:
@@ -25,9 +27,10 @@ def add_value(outline: Outline, value: Any, level: int = 1) -> None:
     elif not any(isinstance(item, (tuple, list)) for item in value):
         outline.add("\n".join(f"- {plain(item)}" for item in value if plain(item)), "list")
     elif all(isinstance(item, tuple) for item in value):
-        add_records(outline, value)
+        add_records(outline, value, level)
     else:
         for item in value:
+            outline.heading(level, "")  # it is not under the keys of the item before
             add_value(outline, item, level)
 
 
@@ -40,14 +43,37 @@ def add_object(outline: Outline, value: Object, level: int) -> None:
             add_value(outline, item, level + 1)
 
 
-def add_records(outline: Outline, records: Sequence[Object]) -> None:
-    """Add objects: a line for each, or a block where their values are long."""
-    rows = [list(flatten(record)) for record in records]
-    if all("\n" not in cell and len(cell) <= LONGEST_CELL for row in rows for _, cell in row):
-        outline.table(filter(None, map(record_line, rows)))
-        return
-    for row in rows:
-        outline.add("\n".join(field(key, cell) for key, cell in row))
+def add_records(outline: Outline, records: Sequence[Object], level: int = 1) -> None:
+    """Add objects: a line for each, a block where values are long, or more for long objects."""
+    rows = [(row_of(record), record) for record in records]
+    is_table = all(is_cell(text) for row, _ in rows if row for _, text in row)
+    for is_long, some in groupby(rows, key=lambda pair: pair[0] is None):
+        if is_long:
+            for _, record in some:
+                outline.heading(level, "")  # it is not under the keys of the object before
+                add_object(outline, record, level)
+            outline.heading(level, "")
+        elif is_table:
+            outline.table(filter(None, (record_line(row) for row, _ in some if row)))
+        else:
+            for row, _ in some:
+                outline.add("\n".join(field(key, text) for key, text in row or ()))
+
+
+def row_of(record: Object) -> list[tuple[str, str]] | None:
+    """Return the path and the text of all values of an object, None where that is too much."""
+    row, chars = [], 0
+    for key, text in flatten(record):
+        row.append((key, text))
+        chars += len(key) + len(text)
+        if chars > LONGEST_ROW:
+            return None
+    return row
+
+
+def is_cell(text: str) -> bool:
+    """Tell whether a text is short enough for a cell."""
+    return "\n" not in text and len(text) <= LONGEST_CELL
 
 
 def record_line(row: Sequence[tuple[str, str]]) -> str:

@@ -11,8 +11,8 @@ from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold
 
-TIMES = re.compile(r"(?:(\d+):)?(\d\d?):(\d\d)[,.]\d+\s*-->\s*[\d:,.]+.*")
-MARKS = re.compile(r"</?[a-z][^>]*>|\{\\[^}]*\}", re.IGNORECASE)
+TIMES = re.compile(r"(?:(\d{1,3}):)?(\d\d?):(\d\d)[,.]\d+\s*-->\s*[\d:,.]+.*")
+MARKS = re.compile(r"</?[a-z][^<>]{0,200}>|\{\\[^{}]{0,200}\}", re.IGNORECASE)
 SENTENCE_END = re.compile(r"[.!?。！？…][”’」』)）\"']*$")
 LONG, LONGEST = 200, 600  # characters after which a paragraph ends with a sentence, or anyway
 
@@ -23,7 +23,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     began, said = "", ""
     for time, text in cues(decode(file.read(), name), name):
         began = began or time
-        said = fold(f"{said}\n{text}")
+        said = fold(f"{said} {text}")
         if len(said) >= LONGEST or (len(said) >= LONG and SENTENCE_END.search(said)):
             outline.add(stamped(began, said))
             began, said = "", ""
@@ -51,18 +51,19 @@ def cues(text: str, name: str) -> Iterator[tuple[str, str]]:
             reason_en="it holds no times, so it is no file of subtitles. Save it as .txt.",
             reason_zh="文件中没有时间轴，不是字幕文件。请改为 .txt 后上传。",
         )
+    number = 0  # of the subtitle, where the file counts them
     for line in lines:
         if match := TIMES.fullmatch(line):
-            if kept and kept[-1].isdecimal():
-                kept.pop()  # the number of the next subtitle
-            yield time, "\n".join(kept)
+            if kept and kept[-1] == str(number + 1):
+                kept.pop()
+                number += 1
+            if time:
+                yield time, "\n".join(filter(None, kept))
             hours, minutes, seconds = match.groups(default="0")
             time, kept = f"{int(hours):02}:{int(minutes):02}:{seconds}", []
         else:
             kept.append(MARKS.sub("", line))
-            if not line:
-                kept = [part for part in kept if part]
-    yield time, "\n".join(kept)
+    yield time, "\n".join(filter(None, kept))
 
 
 def any_letter(line: str) -> bool:

@@ -5,25 +5,28 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import openpyxl
 from openpyxl.cell import Cell, MergedCell
+from openpyxl.utils.cell import range_boundaries
 from openpyxl.worksheet.merge import MergedCellRange
 from openpyxl.worksheet.worksheet import Worksheet
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
 from server.knowledge_base.loaders.limits import Limits
+from server.knowledge_base.loaders.numbers import show_number
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold, sensible_title
-from server.knowledge_base.loaders.tables import Row, has_header, row_lines
+from server.knowledge_base.loaders.tables import NUMERIC, Row, has_header, row_lines
 from server.knowledge_base.loaders.xml_tree import local_name, parse_xml
 from server.knowledge_base.loaders.zipped import open_package
 
-PERCENT = re.compile(r"0(?:\.(0+))?%")
-CURRENCY = re.compile(r"[¥￥$€£]")
 MAX_HEADER_ROWS = 4
+MAX_MERGED = 1_000_000  # cells of a sheet; openpyxl makes an object of each
+Cells = dict[int, str | None]  # by column
+AREA = re.compile(rb'<mergeCell\b[^>]*\bref="([A-Z]+\d+:[A-Z]+\d+)"')
 
 
 def load(file: BinaryIO, name: str, limits: Limits) -> Document:
@@ -32,6 +35,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     try:
         with open_package(file, name, limits) as archive:
             listed = parse_xml(archive.read("xl/workbook.xml"), name)
+            require_sane_merges(archive, name)
         book = openpyxl.load_workbook(file, data_only=True)
         if len(book.sheetnames) < sum(local_name(each) == "sheet" for each in listed.iter()):
             raise ValueError("openpyxl passes over sheets that are not there")
@@ -56,14 +60,31 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
             reason_en="the workbook is damaged. Open it in Excel, save it and upload it again.",
             reason_zh="工作簿已损坏。请用 Excel 打开并重新保存后再上传。",
         ) from error
-    return outline.document(title)
+    return outline.document(title or outline.stem)
+
+
+def require_sane_merges(archive: ZipFile, name: str) -> None:
+    """Refuse sheets with more merged cells than a person merges."""
+    for part in archive.namelist():
+        if part.startswith("xl/worksheets/"):
+            areas = AREA.findall(archive.read(part))
+            bounds = (range_boundaries(area.decode()) for area in areas)
+            merged = sum((right - left + 1) * (low - top + 1) for left, top, right, low in bounds)
+            if merged > MAX_MERGED:
+                raise UnreadableDocument(
+                    name=name,
+                    reason_en=f"{merged:,} of its cells are merged, and {MAX_MERGED:,} is the most "
+                    "that can be read. Merge fewer.",
+                    reason_zh=f"其中 {merged:,} 个单元格被合并，最多可读取 {MAX_MERGED:,} 个。"
+                    "请减少合并范围。",
+                )
 
 
 def add_sheet(outline: Outline, sheet: Worksheet) -> None:
     """Add the tables of a sheet, which empty rows part; lines of one cell are text."""
-    cells = sheet._cells  # ``iter_rows`` would make all cells up to the last one
-    comments = [cell for cell in cells.values() if cell.comment]
-    found = list(tables(grid(cells.values(), sheet.merged_cells.ranges)))
+    cells = sheet._cells.values()  # ``iter_rows`` would make all cells up to the last one
+    comments = [cell for cell in cells if cell.comment]
+    found = list(tables(read_rows(cells, sheet.merged_cells.ranges)))
     if found or comments:
         outline.heading(1, sheet.title)
     for rows in found:
@@ -75,44 +96,41 @@ def add_sheet(outline: Outline, sheet: Worksheet) -> None:
         outline.add(f"{cell.coordinate}: {fold(cell.comment.text)}")
 
 
-def grid(
+def read_rows(
     cells: "Iterable[Cell | MergedCell]", merged: Iterable[MergedCellRange]
-) -> dict[int, list[str | None]]:
-    """Return the rows by their number; merged cells repeated down, and None to the right."""
-    rows: dict[int, dict[int, str | None]] = {}
+) -> dict[int, Cells]:
+    """Return what the rows hold by their numbers; merged cells repeated down, None to the right."""
+    rows: dict[int, Cells] = {}
     for cell in cells:
-        rows.setdefault(cell.row, {})[cell.column] = show(cell)
+        if text := show(cell):
+            rows.setdefault(cell.row, {})[cell.column] = text
     for area in merged:
-        text = rows.get(area.min_row, {}).get(area.min_col, "")
-        for number in range(area.min_row, area.max_row + 1):
-            if text and number in rows:
+        text = (rows.get(area.min_row) or {}).get(area.min_col) or ""
+        for number in range(area.min_row, area.max_row + 1) if text else ():
+            if number in rows:
                 rows[number] |= dict.fromkeys(range(area.min_col + 1, area.max_col + 1))
                 rows[number][area.min_col] = text
-    return {
-        number: [row.get(column, "") for column in range(1, max(row) + 1)]
-        for number, row in sorted(rows.items())
-    }
+    return dict(sorted(rows.items()))
 
 
-def tables(rows: dict[int, list[str | None]]) -> Iterator[list[Row]]:
-    """Yield runs of rows that are not empty, without the columns that no row fills."""
-    run: list[Row] = []
+def tables(rows: dict[int, Cells]) -> Iterator[list[Row]]:
+    """Yield runs of neighbouring rows, without the columns that none of them fills."""
+    run: list[Cells] = []
     last = 0
     for number, row in rows.items():
-        if run and (number > last + 1 or not any(row)):
-            yield without_empty_columns(run)
+        if run and number > last + 1:
+            yield line_up(run)
             run = []
-        if any(row):
-            run.append(row)
-            last = number
+        run.append(row)
+        last = number
     if run:
-        yield without_empty_columns(run)
+        yield line_up(run)
 
 
-def without_empty_columns(rows: list[Row]) -> list[Row]:
-    """Return the rows without the columns that no row fills."""
-    used = {column for row in rows for column, cell in enumerate(row) if cell or cell is None}
-    return [[row[column] if column < len(row) else "" for column in sorted(used)] for row in rows]
+def line_up(run: list[Cells]) -> list[Row]:
+    """Return rows of the same columns: those that hold a text somewhere."""
+    used = sorted({column for row in run for column, text in row.items() if text})
+    return [[row.get(column, "") for column in used] for row in run]
 
 
 def is_line(row: Row) -> bool:
@@ -121,11 +139,28 @@ def is_line(row: Row) -> bool:
 
 
 def header_rows(rows: list[Row]) -> int:
-    """Return how many rows name the columns: those that a merged cell binds, and the next."""
+    """Return how many rows name the columns: those with a cell over several others, and the next.
+
+    Where rows below merge some of their cells, the table is a form, whose first row names nothing.
+    """
     bound = 0
-    while bound < min(MAX_HEADER_ROWS, len(rows) - 1) and None in rows[bound]:
+    while bound < min(MAX_HEADER_ROWS, len(rows) - 1) and stands_over(rows[bound], rows[bound + 1]):
         bound += 1
-    return bound + 1 if bound else int(has_header(rows))
+    if bound:
+        return bound + 1
+    is_form = any(None in row and sum(map(bool, row)) > 1 for row in rows[1:])
+    return 0 if is_form else int(has_header(rows))
+
+
+def stands_over(row: Row, below: Row) -> bool:
+    """Tell whether a merged cell heads several different words in the row below."""
+    heads: dict[int, set[str]] = {}
+    head = 0
+    for column, (cell, under) in enumerate(zip(row, below, strict=True)):
+        head = column if cell is not None else head
+        if under and not NUMERIC.fullmatch(under):
+            heads.setdefault(head, set()).add(under)
+    return any(len(words) > 1 for words in heads.values())
 
 
 def show(cell: "Cell | MergedCell") -> str:
@@ -143,12 +178,3 @@ def show(cell: "Cell | MergedCell") -> str:
     if isinstance(value, (int, float)):
         return show_number(value, str(cell.number_format or ""))
     return fold(str(value))
-
-
-def show_number(value: float, form: str) -> str:
-    """Return a number; percentages and currencies as their format says."""
-    if match := PERCENT.search(form):
-        return f"{100 * value:.{len(match.group(1) or '')}f}%"
-    text = str(value) if isinstance(value, int) else f"{value:.15g}"
-    sign = CURRENCY.search(form)
-    return f"{sign.group()}{text}" if sign else text

@@ -41,3 +41,14 @@ def test_quotation_mark_that_never_ends_is_refused(read: Read) -> None:
 
 def test_single_column_is_read(read: Read) -> None:
     assert read("a.csv", "苹果\n香蕉\n").text == "苹果\n香蕉"
+
+
+def test_a_stray_quotation_mark_between_tabs_is_a_character(read: Read) -> None:
+    text = 'size\tname\tkind\n1\t5" pipe\tred\n2\t"x\tblue\n3\ty\tred\n'
+    assert read("a.tsv", text).text.splitlines() == [
+        'size: 1; name: 5" pipe; kind: red',
+        'size: 2; name: "x; kind: blue',
+        "size: 3; name: y; kind: red",
+    ]
+    quoted = 'a\tb\n"one\ttwo"\t3\n'
+    assert "one two" in read("a.tsv", quoted).text

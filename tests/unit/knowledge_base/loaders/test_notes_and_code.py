@@ -51,6 +51,30 @@ def test_an_old_notebook_is_read(read: Read) -> None:
     assert read("a.ipynb", text).text == "Pumps\n\n1 + 1\n\n2"
 
 
+def test_outputs_that_are_no_plain_text(read: Read) -> None:
+    def show(**data: object) -> dict[str, object]:
+        return {"data": {key.replace("_", "/"): value for key, value in data.items()}}
+
+    outputs = [
+        show(text_markdown="**Seven** pumps", text_plain="<IPython.core.display.Markdown object>"),
+        show(text_html="<p>Eight lamps</p>"),
+        show(text_plain="<Figure size 640x480 with 1 Axes>"),
+        {"text": " 10%\r 50%\r100% done\x1b[2K\n"},
+    ]
+    cells = [
+        {"cell_type": "code", "source": "1", "outputs": outputs},
+        {"cell_type": "code", "source": "2", "outputs": None},
+    ]
+    document = read("a.ipynb", json.dumps({"cells": cells, "n": 0}).replace("0}", "9" * 5000 + "}"))
+    assert [block.text for block in document.blocks] == [
+        "1",
+        "Seven pumps",
+        "Eight lamps",
+        "100% done",
+        "2",
+    ]
+
+
 @pytest.mark.parametrize("text", ["{}", "[1]", '{"cells": [{}]}', '{"cells": 3}', "no"])
 def test_other_json_is_no_notebook(read: Read, text: str) -> None:
     with pytest.raises(UnreadableDocument, match="Jupyter"):
@@ -65,11 +89,13 @@ def test_notes_are_read_under_their_titles(read: Read) -> None:
     text = f"<en-export>{note.format('泵', '每年换油')}{note.format('Lamp', 'red')}</en-export>"
     document = read("笔记.enex", text)
     assert document.title == "笔记"
-    assert [(block.text, block.headings) for block in document.blocks[2:4]] == [
+    assert [(block.text, block.headings) for block in document.blocks[:4]] == [
+        ("泵", ()),
+        ("home, garden", ("泵",)),
+        ("Part", ("泵",)),
         ("每年换油", ("泵", "Part")),
-        ("home, garden", ("泵", "Part")),
     ]
-    assert document.blocks[-2].headings == ("Lamp", "Part")
+    assert document.blocks[-1].headings == ("Lamp", "Part")
     with pytest.raises(UnreadableDocument, match="Evernote"):
         read("a.enex", "<html/>")
 
@@ -86,7 +112,10 @@ class Pump:
     def start(self):
         return "on"  # 启动
 
+    AGE = 7
 
+
+# About stopping.\f
 def stop():
     pass
 '''
@@ -95,13 +124,22 @@ def stop():
 def test_source_is_kept_as_it_is_under_the_names_of_its_parts(read: Read) -> None:
     document = read("pump.py", SOURCE)
     assert document.title == "pump"
-    texts = [block.text for block in document.blocks if block.kind == "text"]
-    assert texts[0] == '"""Pumps."""\n\nimport os'
-    assert texts[2] == '    def start(self):\n        return "on"  # 启动'
-    (method,) = (block for block in document.blocks if block.text.startswith("    def"))
-    assert method.headings == ("Pump", "Pump.start")
-    for line in SOURCE.split("\n"):
+    places = {block.text: block.headings for block in document.blocks if block.kind == "text"}
+    assert places['"""Pumps."""\n\nimport os'] == ()
+    assert places['    def start(self):\n        return "on"  # 启动'] == ("Pump", "Pump.start")
+    assert places["    AGE = 7"] == ("Pump",)
+    assert places["# About stopping."] == ()
+    assert places["def stop():\n    pass"] == ("stop",)
+    for line in SOURCE.splitlines():
         assert line in document.text
+
+
+def test_source_is_read_in_the_encoding_that_it_names(read: Read) -> None:
+    text = "# -*- coding: shift_jis -*-\nNAME = 'ポンプ'\n"
+    assert "ポンプ" in read("a.py", text.encode("shift_jis")).text
+    assert (
+        "水泵" in read("a.py", "# coding: utf-8\nNAME = '水泵的保养手册'\n".encode("gb18030")).text
+    )
 
 
 @pytest.mark.parametrize("text", ["print 'old'\n", "(" * 10_000, "def f(:\n  pass # 注\n"])
@@ -131,7 +169,14 @@ def test_subtitles_of_an_hour_are_many_paragraphs(read: Read) -> None:
     assert 10 < len(blocks) < 100
     assert all(block.text.startswith("[00:") for block in blocks)
     assert "第599句，讲的是水泵的保养。" in blocks[-1].text
-    assert "第1句，讲的是水泵的保养。第2句" in blocks[0].text
+    assert "第1句，讲的是水泵的保养。 第2句" in blocks[0].text
+
+
+def test_captions_that_are_numbers_are_kept(read: Read) -> None:
+    text = "00:01,000 --> 00:02,000\n42\n\n00:03,000 --> 00:04,000\n2024\n\n"
+    assert read("a.srt", text).text == "[00:00:01] 42 2024"
+    counted = "7\n00:01.000 --> 00:02.000 align:left\nseven\n00:03.000 --> 00:04.000\n8\n"
+    assert "seven 8" in read("a.srt", counted).text
 
 
 def test_text_without_times_is_no_file_of_subtitles(read: Read) -> None:

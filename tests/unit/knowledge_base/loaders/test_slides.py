@@ -1,5 +1,8 @@
-from pptx.chart.data import CategoryChartData
+from datetime import date
+
+from pptx.chart.data import CategoryChartData, XyChartData
 from pptx.enum.chart import XL_CHART_TYPE
+from pptx.oxml.ns import qn
 from pptx.presentation import Presentation
 from pptx.util import Inches
 
@@ -70,3 +73,70 @@ def test_charts_give_the_numbers_behind_them(read: Read) -> None:
 
     (block,) = read("a.pptx", make_pptx(fill)).blocks
     assert block.text == "2023; pumps: 10; lamps: 7\n2024; pumps: 12.5"
+
+
+def test_points_of_charts_are_rows(read: Read) -> None:
+    def fill(show: Presentation) -> None:
+        data = XyChartData()
+        series = data.add_series("pumps")
+        series.add_data_point(0.7, 2.7)
+        series.add_data_point(1.8, 3.2)
+        shapes = show.slides.add_slide(show.slide_layouts[6]).shapes
+        shapes.add_chart(XL_CHART_TYPE.XY_SCATTER, *BOX, *BOX, data)
+
+    (block,) = read("a.pptx", make_pptx(fill)).blocks
+    assert block.text == "pumps; x: 0.7; y: 2.7\npumps; x: 1.8; y: 3.2"
+
+
+def test_categories_of_two_levels_and_shares(read: Read) -> None:
+    def fill(show: Presentation) -> None:
+        data = CategoryChartData(number_format="0%")
+        for year in ("2023", "2024"):
+            category = data.add_category(year)
+            category.add_sub_category("Q1")
+        data.add_series("share", (0.4, 0.6))
+        shapes = show.slides.add_slide(show.slide_layouts[6]).shapes
+        shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *BOX, *BOX, data)
+
+    (block,) = read("a.pptx", make_pptx(fill)).blocks
+    assert block.text == "2023 Q1; share: 40%\n2024 Q1; share: 60%"
+
+
+def test_dates_of_charts(read: Read) -> None:
+    def fill(show: Presentation) -> None:
+        data = CategoryChartData()
+        data.categories = [date(2024, 1, 1)]
+        data.add_series("pumps", (7,))
+        shapes = show.slides.add_slide(show.slide_layouts[6]).shapes
+        shapes.add_chart(XL_CHART_TYPE.LINE, *BOX, *BOX, data)
+
+    assert read("a.pptx", make_pptx(fill)).text == "2024-01-01; pumps: 7"
+
+
+def test_no_text_is_under_the_title_of_another_slide(read: Read) -> None:
+    def fill(show: Presentation) -> None:
+        for title, body in (("One", "first"), ("", "second"), ("x" * 300, "third")):
+            slide = show.slides.add_slide(show.slide_layouts[1])
+            slide.shapes.title.text = title
+            slide.placeholders[1].text_frame.text = body
+
+    headings = {block.text: block.headings for block in read("a.pptx", make_pptx(fill)).blocks}
+    assert headings["first"] == ("One",)
+    assert headings["second"] == headings["third"] == ()
+
+
+def test_odd_shapes_cost_no_text(read: Read) -> None:
+    def fill(show: Presentation) -> None:
+        slide = show.slides.add_slide(show.slide_layouts[1])
+        slide.shapes.title.text = "Title"
+        body = slide.placeholders[1]
+        body.text_frame.text = "same number"
+        body._element.nvSpPr.cNvPr.set("id", str(slide.shapes.title.shape_id))
+        box = slide.shapes.add_textbox(*BOX, *BOX)
+        box.text_frame.text = "no kind"
+        box._element.nvSpPr.cNvSpPr.attrib.pop("txBox")
+        box._element.spPr.remove(box._element.spPr.find(qn("a:prstGeom")))
+
+    text = read("a.pptx", make_pptx(fill)).text
+    assert "same number" in text
+    assert "no kind" in text

@@ -26,7 +26,7 @@ def test_each_row_carries_its_labels_under_the_name_of_its_sheet(read: Read) -> 
         hidden.sheet_state = "hidden"
 
     document = read("a.xlsx", make_xlsx(fill))
-    assert document.title == "价格"
+    assert document.title == "a"
     assert [block.text for block in document.blocks] == [
         "价格",
         "名称：泵；价格：12.5；日期：2024-05-01\n名称：灯；价格：8",
@@ -48,6 +48,63 @@ def test_values_are_shown_as_excel_shows_them(read: Read) -> None:
     assert lines(read, fill)[-1] == (
         "share: 12.5%; price: ¥3.5; when: 2024-05-01 13:30; ok: TRUE; long: 0.3"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "shown"),
+    [
+        (100, "[$¥-804]#,##0.00", "¥100"),
+        (200, "[$€-407]#,##0", "€200"),
+        (5, "[$-409]#,##0", "5"),
+        (7, "$#,##0;[Red]-$#,##0", "$7"),
+        (0.1234, "0.##%", "12.34%"),
+        (0.4, "0%", "40%"),
+        (7, "00000", "00007"),
+        (3, '0"台"', "3台"),
+        (1e21, "General", "1e+21"),
+    ],
+)
+def test_numbers_by_their_format(read: Read, value: float, form: str, shown: str) -> None:
+    def fill(book: Workbook) -> None:
+        book.active["A1"] = value
+        book.active["A1"].number_format = form
+
+    assert lines(read, fill)[-1] == shown
+
+
+def test_forms_with_merged_values_have_no_labels(read: Read) -> None:
+    def fill(book: Workbook) -> None:
+        sheet = book.active
+        for row in (["姓名", "张三"], ["地址", "北京市"], ["电话", "138"]):
+            sheet.append(row)
+            sheet.merge_cells(
+                start_row=sheet.max_row, end_row=sheet.max_row, start_column=2, end_column=4
+            )
+        other = book.create_sheet("other")
+        other.append(["姓名", "张三", "性别", "男"])
+        other.append(["地址", "北京市"])
+        other.merge_cells("B2:D2")
+
+    text = read("a.xlsx", make_xlsx(fill)).text
+    assert "姓名：张三\n地址：北京市\n电话：138" in text
+    assert text.endswith("姓名；张三；性别；男\n地址；北京市")
+
+
+def test_empty_cells_with_a_style_cost_nothing(read: Read) -> None:
+    def fill(book: Workbook) -> None:
+        for number in range(1, 200):
+            book.active.cell(number, 1, f"row {number}")
+            book.active.cell(number, 16384).number_format = "0%"
+
+    assert len(lines(read, fill)) == 2 + 199
+
+
+def test_a_merged_cell_makes_no_rows(read: Read) -> None:
+    def fill(book: Workbook) -> None:
+        book.active["A1"] = "word"
+        book.active.merge_cells("A1:A2000")
+
+    assert lines(read, fill)[2:] == ["word"]
 
 
 def test_merged_cells_reach_over_columns_and_rows(read: Read) -> None:
