@@ -58,14 +58,6 @@ def settled(job: Job) -> int:
     return job.done + job.skipped + job.failed + job.cancelled
 
 
-def fraction(job: Job) -> float:
-    """Return how much of a job is done, 0 to 1; files in work count by their chunks."""
-    if not job.total:
-        return 0.0 if is_active(job) else 1.0
-    in_work = sum(file.done / file.total for file in job.working if file.total)
-    return min((settled(job) + in_work) / job.total, 1.0)
-
-
 def count(job: Job) -> str:
     """Return how many files ended how; what no file did is left out."""
     parts = [
@@ -80,7 +72,7 @@ def count(job: Job) -> str:
 def draw_bar(job: Job) -> str:
     """Return how far a job is as HTML; Streamlit's own bar is read aloud in English only."""
     words = escape(text("jobs.progress", done=settled(job), count=job.total))
-    percent = int(100 * fraction(job))
+    percent = int(100 * job.progress)
     return (
         f'<div>{words}</div><div class="zw-bar" role="progressbar"'
         f' aria-label="{escape(name_work(job))}" aria-valuetext="{words}"'

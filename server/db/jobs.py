@@ -115,14 +115,14 @@ def list_job_files(
     return session.scalars(query.offset(offset).limit(limit)).all()
 
 
-def count_job_files(session: Session, job_id: str) -> dict[str, int]:
-    """Return how many files of a job have each status."""
+def count_job_files(session: Session, job_id: str) -> dict[str, tuple[int, int]]:
+    """Return how many files of a job have each status, and how many bytes."""
     query = (
-        select(JobFileRow.status, func.count())
+        select(JobFileRow.status, func.count(), func.sum(JobFileRow.size))
         .where(JobFileRow.job_id == job_id)
         .group_by(JobFileRow.status)
     )
-    return dict(session.execute(query).all())
+    return {status: (files, size) for status, files, size in session.execute(query)}
 
 
 def queued_files(session: Session, job_id: str) -> Sequence[int]:

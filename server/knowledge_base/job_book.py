@@ -11,14 +11,19 @@ from server.db.knowledge_bases import find_kb
 from server.db.models import JobFileRow, JobRow
 
 SHOWN_FAILURES = 100
+FILE_BYTES = 2_000  # that each file counts for beside its own: even an empty one is work
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """A job with the numbers of its files by status, those in work and the first that failed."""
+    """A job with the numbers of its files by status, those in work and the first that failed.
+
+    ``progress`` is how much of it is done by the bytes of its files, 0 to 1.
+    """
 
     job: JobRow
     counts: Mapping[str, int]
+    progress: float
     working: Sequence[JobFileRow]
     failures: Sequence[JobFileRow]
 
@@ -66,10 +71,21 @@ class JobBook:
 
 def describe(session: Session, job: JobRow) -> JobState:
     """Return how far a job is."""
-    counts = count_job_files(session, job.id)
+    found = count_job_files(session, job.id)
+    counts = {status: files for status, (files, _) in found.items()}
     failures = (
         list_job_files(session, job.id, status="failed", limit=SHOWN_FAILURES)
         if counts.get("failed")
         else []
     )
-    return JobState(job, counts, files_in_work(session, job.id), failures)
+    working = files_in_work(session, job.id)
+    return JobState(job, counts, measure(found, working), working, failures)
+
+
+def measure(found: Mapping[str, tuple[int, int]], working: Sequence[JobFileRow]) -> float:
+    """Return how much of a job is done, 0 to 1; files in work count by their chunks."""
+    sizes = {status: size + files * FILE_BYTES for status, (files, size) in found.items()}
+    total = sum(sizes.values())
+    parts = ((file.size + FILE_BYTES) * file.done / file.total for file in working if file.total)
+    left = sizes.get("queued", 0) - sum(parts)
+    return 1 - left / total if total else 1.0

@@ -118,6 +118,7 @@ def describe_job(state: JobState, wanted: Language) -> Job:
             "status": job.status,
             "total": sum(state.counts.values()),
             **{name: state.counts.get(name, 0) for name in STATUSES},
+            "progress": state.progress,
             "working": [
                 WorkingFile.model_validate(
                     {"name": row.name, "stage": row.stage, "done": row.done, "total": row.total}

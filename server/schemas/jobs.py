@@ -41,6 +41,7 @@ class Job(BaseModel):
     skipped: int = Field(description="files for which there was nothing to do")
     failed: int
     cancelled: int
+    progress: float = Field(description="how much is done by the bytes of the files, 0 to 1")
     working: list[WorkingFile]
     failures: list[FailedFile] = Field(description="the first 100")
     created_at: datetime

@@ -10,7 +10,6 @@ from webui_pages.job_words import (
     draw_bar,
     draw_outcomes,
     draw_work,
-    fraction,
     is_active,
     name_result,
     name_stage,
@@ -28,6 +27,7 @@ def make_job(kind: str = "add", status: str = "running", **values: Any) -> Job:
             "knowledge_base": "docs",
             "status": status,
             "total": sum(counts.values()),
+            "progress": 0.25,
             "working": [],
             "failures": [],
             "created_at": datetime.now(UTC),
@@ -58,20 +58,10 @@ def test_a_job_is_active_until_it_ends(status: str, expected: bool) -> None:
     assert is_active(make_job(status=status)) is expected
 
 
-def test_files_in_work_count_by_their_chunks() -> None:
-    working = [WorkingFile(name="b", stage="embedding", done=30, total=40)]
-    job = make_job(queued=2, done=1, failed=1, working=working)
-    assert fraction(job) == pytest.approx((2 + 0.75) / 4)
-
-
 def test_the_bar_says_in_words_how_far_it_is() -> None:
-    drawn = draw_bar(make_job(queued=3, done=1))
+    drawn = draw_bar(make_job(queued=3, done=1, progress=0.259))
     assert 'aria-label="Adding documents" aria-valuetext="1 of 4 files"' in drawn
     assert 'aria-valuenow="25"' in drawn
-
-
-def test_a_job_without_files_is_nothing_until_it_ends() -> None:
-    assert (fraction(make_job()), fraction(make_job(status="done"))) == (0, 1)
 
 
 def test_only_what_happened_is_counted() -> None:
