@@ -70,10 +70,14 @@ def label_of(new: "Sequence[UploadedFile]", replacing: "Sequence[UploadedFile]")
     files = [*new, *replacing]
     if not files:
         return text("knowledge_bases.upload_keep")
-    verb = "upload_start" if new else "upload_replace"
     if len(files) == 1:
-        return text(f"knowledge_bases.{verb}_one", name=plain(files[0].name))
-    return text(f"knowledge_bases.{verb}", count=len(files))
+        name = plain(files[0].name)
+        if new:
+            return text("knowledge_bases.upload_start_one", name=name)
+        return text("knowledge_bases.upload_replace_one", name=name)
+    if new:
+        return text("knowledge_bases.upload_start", count=len(files))
+    return text("knowledge_bases.upload_replace", count=len(files))
 
 
 def stored_name(file: "UploadedFile") -> str:
