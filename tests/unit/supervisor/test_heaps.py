@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import pytest
+
+from configs import ROOT
+
+# Eight threads take memory at the same time; malloc_info(3) tells how many heaps there are.
+THREADS = """
+import ctypes, sys, threading
+from server.supervisor.heaps import share_heaps
+if sys.argv[1] == "shared":
+    share_heaps()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+barrier = threading.Barrier(8)
+def work():
+    pieces = [libc.malloc(1000) for _ in range(100)]
+    barrier.wait()
+    for piece in pieces:
+        libc.free(piece)
+    barrier.wait()
+threads = [threading.Thread(target=work) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc.malloc_info.argtypes = [ctypes.c_int, ctypes.c_void_p]
+libc.fdopen.restype = ctypes.c_void_p
+file = libc.fdopen(1, b"w")
+libc.malloc_info(0, file)
+libc.fflush(ctypes.c_void_p(file))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has a heap for each thread")
+def test_threads_share_two_heaps() -> None:
+    def count(mode: str) -> int:
+        run = subprocess.run(
+            [sys.executable, "-c", THREADS, mode], cwd=ROOT, capture_output=True, check=True
+        )
+        return run.stdout.count(b"<heap nr=")
+
+    assert count("shared") <= 2 < count("own")
