@@ -97,7 +97,7 @@ def test_what_is_there_already_is_said(
     expect(line).to_have_count(0)
     put(page, tmp_path, {"copy.txt": PUMP.encode()})
     page.get_by_text("Replace", exact=True).click()
-    page.get_by_role("button", name="Add copy.txt").click()
+    page.get_by_role("button", name="Replace copy.txt").click()
     expect(line).to_contain_text("unchanged: the same content is there already")
     assert product.file_names(base) == {"pump.txt", "copy.txt"}
 
