@@ -188,8 +188,10 @@ def test_a_file_that_somebody_else_deleted_does_not_stop_the_others_going(
     pick(page, "valve.txt")
     pick(page, "阀门.txt")
     page.get_by_role("button", name="Delete 2 files").click()
+    confirm = page.get_by_role("dialog").get_by_role("button", name="Delete 2 files")
+    expect(confirm).to_be_visible()
     product.api("DELETE", f"/knowledge_bases/{base}/files/valve.txt")
-    page.get_by_role("dialog").get_by_role("button", name="Delete 2 files").click()
+    confirm.click()
     expect(page.get_by_text("Deleted: 2")).to_be_visible()
     assert product.file_names(base) == set()
 
