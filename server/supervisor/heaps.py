@@ -10,9 +10,8 @@ ARENAS = 2  # glibc takes up to eight per core
 def share_heaps() -> None:
     """Let all threads share two heaps; call it before there are threads.
 
-    With a heap for each, what some threads gave back is of no use to the others: an API that
-    had created and deleted eighty knowledge bases held 420 MB instead of 230. Other C libraries
-    have no such heaps.
+    With a heap for each, what some threads gave back is of no use to the others, and the process
+    keeps it. Other C libraries have no such heaps.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
