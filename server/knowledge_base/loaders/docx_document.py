@@ -1,10 +1,8 @@
 """Word documents. Does not know how Word lays out a page."""
 
 import re
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
-from zipfile import BadZipFile
 
 import docx
 from docx.document import Document as DocxDocument
@@ -18,7 +16,7 @@ from server.knowledge_base.loaders.numbering import Numbering, value
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold, sensible_title
 from server.knowledge_base.loaders.tables import Row, has_header, row_lines
-from server.knowledge_base.loaders.zipped import open_package
+from server.knowledge_base.loaders.zipped import DAMAGED_OFFICE, open_package
 
 HEADING_STYLE = re.compile(r"(?:heading|标题)\s*([1-9])", re.IGNORECASE)
 MAX_SPAN = 100
@@ -47,19 +45,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
         document = docx.Document(file)
         Body(document, outline).read()
         title = sensible_title(document.core_properties.title)
-    # What python-docx raises on a damaged package: it looks up parts and attributes unchecked,
-    # and the errors of its XML parser are SyntaxErrors.
-    except (
-        AttributeError,
-        BadZipFile,
-        EOFError,
-        KeyError,
-        OSError,
-        RuntimeError,
-        SyntaxError,
-        ValueError,
-        zlib.error,
-    ) as error:
+    except DAMAGED_OFFICE as error:
         raise UnreadableDocument(
             name=name,
             reason_en="the Word document is damaged. Open it in Word, save it and upload it again.",

@@ -1,11 +1,10 @@
 """Electronic books. Does not know the tags of their pages."""
 
 import posixpath
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 from urllib.parse import unquote
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from lxml import etree
 
@@ -16,7 +15,7 @@ from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.markup import add_markup, parse
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.xml_tree import local_name, parse_xml
-from server.knowledge_base.loaders.zipped import open_package
+from server.knowledge_base.loaders.zipped import DAMAGED, open_package
 
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
@@ -32,7 +31,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
             require_readable(archive, name)
             place, package = read_package(archive, name)
             add_pages(outline, archive, list(dict.fromkeys(pages(package, place))))
-    except (BadZipFile, EOFError, LookupError, NotImplementedError, OSError, zlib.error) as error:
+    except DAMAGED as error:
         raise UnreadableDocument(
             name=name,
             reason_en="the book is damaged or not an EPUB.",

@@ -1,9 +1,8 @@
 """OpenDocument texts. Does not know how a page is laid out."""
 
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 from lxml import etree
 
@@ -14,7 +13,7 @@ from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold, sensible_title
 from server.knowledge_base.loaders.tables import Row, has_header, row_lines
 from server.knowledge_base.loaders.xml_tree import local_name, parse_xml
-from server.knowledge_base.loaders.zipped import open_package
+from server.knowledge_base.loaders.zipped import DAMAGED, open_package
 
 MAX_REPEATED = 100  # cells or spaces that one element may stand for
 MAX_DIGITS = 6  # of a number in an attribute
@@ -42,7 +41,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
             content = parse_xml(archive.read("content.xml"), name)
             meta = archive.read("meta.xml") if "meta.xml" in archive.namelist() else b"<meta/>"
             title = title_of(parse_xml(meta, name))
-    except (BadZipFile, EOFError, LookupError, NotImplementedError, OSError, zlib.error) as error:
+    except DAMAGED as error:
         raise UnreadableDocument(
             name=name,
             reason_en="the document is damaged or no OpenDocument text.",

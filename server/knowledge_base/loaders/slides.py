@@ -1,11 +1,9 @@
 """PowerPoint presentations. Does not know how a slide looks: shapes are read as people do."""
 
-import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from itertools import zip_longest
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
 
 import pptx
 from pptx.chart.plot import BubblePlot, XyPlot
@@ -18,7 +16,7 @@ from server.knowledge_base.loaders.numbers import show_number
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold, sensible_title
 from server.knowledge_base.loaders.tables import Row, has_header, row_lines
-from server.knowledge_base.loaders.zipped import open_package
+from server.knowledge_base.loaders.zipped import DAMAGED_OFFICE, open_package
 
 MAX_GROUPS = 20  # groups inside of groups
 TEXT = qn("a:t")
@@ -39,19 +37,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
         for page, slide in enumerate(show.slides, 1):
             add_slide(outline, slide, page)
         title = sensible_title(show.core_properties.title or "")
-    except (
-        AttributeError,
-        BadZipFile,
-        EOFError,
-        IndexError,
-        KeyError,
-        NotImplementedError,
-        OSError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-        zlib.error,
-    ) as error:
+    except DAMAGED_OFFICE as error:
         raise UnreadableDocument(
             name=name,
             reason_en="the presentation is damaged. Open it in PowerPoint, save it and upload it "
@@ -103,7 +89,8 @@ def add_shape(outline: Outline, shape: Any, page: int) -> None:
         lines = [f"{'  ' * each.level}{each.text.strip()}" for each in shape.text_frame.paragraphs]
         outline.add("\n".join(filter(str.strip, lines)), page=page)
     elif hasattr(shape, "shapes"):  # a group in too many others
-        outline.add("\n".join(part.text for part in shape._element.iter(TEXT) if part.text))
+        texts = (part.text for part in shape._element.iter(TEXT) if part.text)
+        outline.add("\n".join(texts), page=page)
 
 
 def grid_rows(table: Any) -> Iterator[Row]:

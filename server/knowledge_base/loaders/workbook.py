@@ -1,11 +1,10 @@
 """Excel workbooks. Does not compute: cells show what was last computed."""
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import openpyxl
 from openpyxl.cell import Cell, MergedCell
@@ -21,7 +20,7 @@ from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold, sensible_title
 from server.knowledge_base.loaders.tables import NUMERIC, Row, has_header, row_lines
 from server.knowledge_base.loaders.xml_tree import local_name, parse_xml
-from server.knowledge_base.loaders.zipped import open_package
+from server.knowledge_base.loaders.zipped import DAMAGED_OFFICE, open_package
 
 MAX_HEADER_ROWS = 4
 MAX_MERGED = 1_000_000  # cells of a sheet; openpyxl makes an object of each
@@ -42,19 +41,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
         for sheet in book.worksheets:
             add_sheet(outline, sheet)
         title = sensible_title(book.properties.title or "")
-    except (
-        AttributeError,
-        BadZipFile,
-        EOFError,
-        IndexError,
-        KeyError,
-        NotImplementedError,
-        OSError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-        zlib.error,
-    ) as error:
+    except DAMAGED_OFFICE as error:
         raise UnreadableDocument(
             name=name,
             reason_en="the workbook is damaged. Open it in Excel, save it and upload it again.",

@@ -1,5 +1,6 @@
 """Opens documents that are zip archives. Knows no format inside."""
 
+import zlib
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
@@ -7,6 +8,11 @@ from server.errors import UnreadableDocument
 from server.knowledge_base.loaders.limits import MIB, Limits, unpacks_too_large
 
 OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
+# What reading a damaged archive raises; a part that is encrypted is a RuntimeError.
+DAMAGED = (BadZipFile, EOFError, LookupError, OSError, RuntimeError, zlib.error)
+# And what office libraries raise on damaged parts: they look up parts and attributes unchecked, and
+# the errors of their XML parser are SyntaxErrors.
+DAMAGED_OFFICE = (*DAMAGED, AttributeError, SyntaxError, TypeError, ValueError)
 
 
 def open_package(file: BinaryIO, name: str, limits: Limits) -> ZipFile:

@@ -280,6 +280,15 @@ def test_a_page_that_comes_twice_is_read_once(read: Read) -> None:
     assert read("a.epub", book).text == "pump"
 
 
+@pytest.mark.parametrize("name", ["a.docx", "a.epub", "a.odt", "a.pptx", "a.xlsx"])
+def test_a_zip_with_encrypted_parts_is_refused(read: Read, name: str) -> None:
+    content = bytearray(zip_up({"something.xml": "<a/>"}))
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + place] |= 1  # the flag of an encrypted part
+    with pytest.raises(UnreadableDocument):
+        read(name, bytes(content))
+
+
 @pytest.mark.parametrize("name", ["a.odt", "a.epub"])
 def test_a_zip_of_other_things_is_refused(read: Read, name: str) -> None:
     with pytest.raises(UnreadableDocument):
