@@ -22,6 +22,7 @@ from webui_pages.chat_clicks import listen
 from webui_pages.chat_conversations import (
     AGAIN,
     FAILED,
+    LAST_BASE,
     draw_head,
     draw_list,
     find_open,
@@ -37,7 +38,7 @@ from webui_pages.session import api, settings
 DRAW_EVERY_S = 0.06  # each time the whole text is sent; more often costs and is not seen
 TYPED = "chat_typed"
 ASKING = "chat_asking"
-LAST_BASE = "chat_base_last"  # in the session: the knowledge base that was chosen last
+OPENING = "chat_opening"  # in the session: which conversation is drawn, the how many-th opened
 CHOSEN = "chat_model_chosen"  # in the session: the model that was asked last
 STORED_WITHIN_S = 3.0
 
@@ -108,13 +109,25 @@ def choose_scope(
     current: ConversationWithMessages | None,
 ) -> Scope:
     """Let the person choose the knowledge base and the model."""
-    of = current.id if current else "new"
+    of = number_opening(current.id if current else None)
     with st.container(horizontal=True, vertical_alignment="center", key="chat_scope"):
         base = choose_base(bases, current, key=f"chat_base_{of}")
         if not models:
             st.caption(f":material/format_quote: {text('chat.no_model')}", width="stretch")
             return Scope(base, None)
         return Scope(base, choose_model(models, current, key=f"chat_model_{of}"))
+
+
+def number_opening(conversation_id: str | None) -> int:
+    """Return a number that is another whenever another conversation is drawn.
+
+    A key that comes back may show nothing: when a click overtakes the end of a run, the browser has
+    forgotten the value that the server still knows.
+    """
+    before, number = st.session_state.get(OPENING, (conversation_id, 0))
+    number += conversation_id != before
+    st.session_state[OPENING] = (conversation_id, number)
+    return number
 
 
 def choose_base(

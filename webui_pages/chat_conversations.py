@@ -11,6 +11,7 @@ from webui_pages.session import show_error
 OPEN = "c"  # in the address, so that a reload and a link open the conversation again
 AGAIN = "chat_again"  # in the session: the question to ask in the next run
 FAILED = "chat_failed"  # in the session: the question that went wrong, until another is opened
+LAST_BASE = "chat_base_last"  # in the session: the knowledge base that was chosen last
 SHOWN = "chat_list_shown"  # in the session: how many conversations the list shows
 STEP = 50
 MOST = 200  # that the API gives at once

@@ -12,7 +12,7 @@ import streamlit as st
 from server.schemas.jobs import Job
 from server.schemas.native import File
 from webui_pages.catalogue import text
-from webui_pages.chat_conversations import switch
+from webui_pages.chat_conversations import LAST_BASE, switch
 from webui_pages.client import ApiClient, ApiError
 from webui_pages.dialogs import is_dialog_open, open_dialog
 from webui_pages.job_words import (
@@ -180,7 +180,7 @@ def show_failures(job: Job) -> None:
 def ask_about_it(base: str) -> None:
     """Go to a new chat with this knowledge base; its first question makes it a conversation."""
     switch(None)
-    st.session_state["chat_base_new"] = base  # what the list of knowledge bases there shows
+    st.session_state[LAST_BASE] = base
     st.switch_page(make_page("chat"))
 
 

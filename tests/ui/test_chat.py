@@ -125,3 +125,18 @@ def test_an_answer_can_be_copied(open_page: Open) -> None:
     page.locator('a[href^="#copy-"]').click()
     expect(page.get_by_text("Copied")).to_be_visible()
     assert "24 months" in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_new_chats_in_the_middle_of_answers_keep_the_knowledge_base(open_page: Open) -> None:
+    page = open_page()
+    choose(page, "handbook")
+    messages = page.get_by_test_id("stChatMessage")
+    for pause in range(0, 800, 100):  # the click meets other moments of the run
+        page.get_by_test_id("stChatInputTextArea").fill("How long is the warranty of the pump?")
+        page.keyboard.press("Enter")
+        expect(messages).to_have_count(2)
+        page.wait_for_timeout(pause)
+        page.get_by_role("button", name="New chat").click()
+        expect(messages).to_have_count(0)
+        wait_until_drawn(page)
+        expect(page.get_by_role("main").get_by_role("combobox").first).to_have_value("handbook")
