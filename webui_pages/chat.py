@@ -124,8 +124,8 @@ def number_opening(conversation_id: str | None) -> int:
     A key that comes back may show nothing: when a click overtakes the end of a run, the browser has
     forgotten the value that the server still knows.
     """
-    before, number = st.session_state.get(OPENING, (conversation_id, 0))
-    number += conversation_id != before
+    opening: tuple[str | None, int] = st.session_state.get(OPENING, (conversation_id, 0))
+    number = opening[1] + (conversation_id != opening[0])
     st.session_state[OPENING] = (conversation_id, number)
     return number
 
