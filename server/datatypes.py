@@ -21,12 +21,38 @@ class Block:
     headings: tuple[str, ...] = ()  # from the outermost to the innermost, without the block's own
 
 
+GapKind = Literal["page", "picture", "attachment", "part"]
+GapReason = Literal["damaged", "encrypted", "no_ocr", "no_time", "too_large", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of a file that was not read, and why; what is blank is no gap."""
+
+    kind: GapKind
+    reason: GapReason
+    name: str = ""  # what the file calls it: the number of a page, the name of an attachment
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a file was read."""
+
+    words: int | None = None  # in the file, by a count of its own; None: nobody could count
+    words_read: int = 0  # how many of them the document has
+    pages: int = 0  # of formats that have pages
+    pages_ocr: int = 0  # read from their picture
+    pages_blank: int = 0
+    gaps: tuple[Gap, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """The text of a file with its structure."""
 
     title: str
     blocks: tuple[Block, ...]
+    coverage: Coverage = Coverage()
 
     SEPARATOR = "\n\n"
 

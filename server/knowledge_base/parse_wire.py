@@ -6,9 +6,18 @@ neither side holds a large one twice; an error is one.
 
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from dataclasses import asdict
+from typing import Any, BinaryIO, get_args
 
-from server.datatypes import Block, Document, heading_changes
+from server.datatypes import (
+    Block,
+    Coverage,
+    Document,
+    Gap,
+    GapKind,
+    GapReason,
+    heading_changes,
+)
 from server.errors import (
     EmptyDocument,
     TooLarge,
@@ -18,6 +27,7 @@ from server.errors import (
 )
 from server.knowledge_base.loaders.limits import (
     BLOCK_CHARS,
+    MAX_GAPS,
     MAX_HEADING_CHARS,
     MAX_HEADINGS,
     MAX_TITLE_CHARS,
@@ -32,6 +42,9 @@ ERRORS: dict[str, type[ZhiwenError]] = {
     error.__name__: error
     for error in (EmptyDocument, TooLarge, UnreadableDocument, UnsupportedFormat)
 }
+GAP_KINDS: tuple[GapKind, ...] = get_args(GapKind)
+GAP_REASONS: tuple[GapReason, ...] = get_args(GapReason)
+COUNTS = ("words_read", "pages", "pages_ocr", "pages_blank")
 KINDS = {"text": "text", "heading": "heading", "list": "list", "table": "table"}
 
 
@@ -86,7 +99,7 @@ def unpack(body: bytes | bytearray) -> Message:
 
 
 def document_messages(document: Document) -> Iterator[Message]:
-    """Yield the blocks in portions, then the title, which ends the document."""
+    """Yield the blocks in portions, then the title and the coverage, which end the document."""
     portion: list[list[object]] = []
     chars = 0
     changes = heading_changes(document.blocks)
@@ -97,7 +110,7 @@ def document_messages(document: Document) -> Iterator[Message]:
             yield {"blocks": portion}
             portion, chars = [], 0
     yield {"blocks": portion}
-    yield {"title": document.title}
+    yield {"title": document.title, "coverage": asdict(document.coverage)}
 
 
 class DocumentReader:
@@ -122,7 +135,8 @@ class DocumentReader:
             title = checked(message["title"], str)
             if len(title) > MAX_TITLE_CHARS:
                 raise BadMessage("a title that is too long")
-            return Document(title, tuple(self.blocks))
+            coverage = read_coverage(checked(message.get("coverage"), dict))
+            return Document(title, tuple(self.blocks), coverage)
         for fields in checked(message.get("blocks"), list):
             self.add(checked(fields, list))
         return None
@@ -147,6 +161,36 @@ class DocumentReader:
         if added or kept < len(self.headings):
             self.headings = (*self.headings[:kept], *added)
         self.blocks.append(Block(text, block_kind, page, self.headings))  # type: ignore[arg-type]  # from KINDS
+
+
+def read_coverage(values: dict[str, Any]) -> Coverage:
+    """Return the coverage of a message.
+
+    Raises:
+        BadMessage: it is none.
+    """
+    counts = {name: checked(values.get(name), int) for name in COUNTS}
+    words = values.get("words")
+    if min(*counts.values(), 0 if words is None else checked(words, int)) < 0:
+        raise BadMessage("a number out of range")
+    gaps = checked(values.get("gaps"), list)
+    if len(gaps) > MAX_GAPS:
+        raise BadMessage("too many gaps")
+    return Coverage(words, **counts, gaps=tuple(read_gap(checked(gap, dict)) for gap in gaps))
+
+
+def read_gap(values: dict[str, Any]) -> Gap:
+    """Return the gap of a message.
+
+    Raises:
+        BadMessage: it is none.
+    """
+    kind, reason, name = (values.get(key) for key in ("kind", "reason", "name"))
+    if kind not in GAP_KINDS or reason not in GAP_REASONS:
+        raise BadMessage("not a gap")
+    if len(checked(name, str)) > MAX_HEADING_CHARS:
+        raise BadMessage("a name that is too long")
+    return Gap(kind, reason, checked(name, str))
 
 
 def checked(value: Any, kind: type[Any]) -> Any:

@@ -11,6 +11,7 @@ BLOCK_CHARS = 64  # what a block counts for beside its text: a million empty one
 MAX_TITLE_CHARS = 300  # titles and headings are repeated with each chunk under them
 MAX_HEADING_CHARS = 200  # more is a paragraph that was styled as a heading
 MAX_HEADINGS = 16  # over one block
+MAX_GAPS = 200  # that are told of one file
 
 
 @dataclass(frozen=True, slots=True)

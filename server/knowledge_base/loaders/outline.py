@@ -4,8 +4,13 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Literal
 
-from server.datatypes import Block, Document
-from server.knowledge_base.loaders.limits import BLOCK_CHARS, MAX_HEADING_CHARS, too_large
+from server.datatypes import Block, Coverage, Document, Gap, GapKind, GapReason
+from server.knowledge_base.loaders.limits import (
+    BLOCK_CHARS,
+    MAX_GAPS,
+    MAX_HEADING_CHARS,
+    too_large,
+)
 from server.knowledge_base.loaders.prose import fold
 
 
@@ -19,6 +24,8 @@ class Outline:
         self.path: list[tuple[int, str]] = []  # level and text of the headings in force
         self.top_heading = ""  # the first one of the highest level
         self.chars = 0
+        self.pages = self.pages_ocr = self.pages_blank = 0
+        self.gaps: list[Gap] = []
 
     def heading(self, level: int, text: str, *, page: int | None = None) -> None:
         """Add a heading and put what follows under it; a smaller ``level`` is further out.
@@ -64,8 +71,14 @@ class Outline:
             headings = (*(text for _, text in self.path), *filter(None, [caption]))
             self.blocks.append(Block("\n".join(kept), "table", page, headings))
 
+    def miss(self, kind: GapKind, reason: GapReason, name: str = "") -> None:
+        """Note a part of the file that cannot be read."""
+        if len(self.gaps) < MAX_GAPS:
+            self.gaps.append(Gap(kind, reason, fold(name)[:MAX_HEADING_CHARS]))
+
     def include(self, document: Document) -> None:
         """Add another document under the headings in force; its pages are not those of this one."""
+        self.gaps += document.coverage.gaps[: MAX_GAPS - len(self.gaps)]
         path = tuple(text for _, text in self.path)
         for block in document.blocks:
             self.spend(len(block.text) + BLOCK_CHARS)
@@ -85,4 +98,10 @@ class Outline:
     def document(self, title: str = "") -> Document:
         """Return what was collected, titled by ``title``, the top heading or the file name."""
         title = fold(title) or self.top_heading or self.stem
-        return Document(title, tuple(self.blocks))
+        coverage = Coverage(
+            pages=self.pages,
+            pages_ocr=self.pages_ocr,
+            pages_blank=self.pages_blank,
+            gaps=tuple(self.gaps),
+        )
+        return Document(title, tuple(self.blocks), coverage)

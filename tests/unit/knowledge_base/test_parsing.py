@@ -263,7 +263,7 @@ def test_idle_parser_ends_and_another_one_starts(make_pool: MakePool, put: Put) 
 
 
 def test_nothing_is_left_after_many_files_and_crashes(make_pool: MakePool, put: Put) -> None:
-    before = psutil.Process().num_fds(), threading.active_count()
+    files, threads = psutil.Process().num_fds(), set(threading.enumerate())
     known = children()
     good, bad = put(b"text"), put(b"PK")
     pool = make_pool(count=2)
@@ -275,5 +275,7 @@ def test_nothing_is_left_after_many_files_and_crashes(make_pool: MakePool, put: 
             os.kill(pool.idle[0].process.pid, signal.SIGKILL)
     assert len(children() - known) <= 2
     pool.close()
-    wait_for(lambda: (psutil.Process().num_fds(), threading.active_count()) == before)
-    assert children() == known
+    # Less than before is no fault: what a test before this one left ends meanwhile.
+    wait_for(lambda: psutil.Process().num_fds() <= files)
+    wait_for(lambda: set(threading.enumerate()) <= threads)
+    assert children() <= known
