@@ -98,6 +98,7 @@ class KnowledgeBaseSettings(Section):
     max_pages: Positive
     files_at_once: int = Field(ge=1, le=32)
     parse_timeout_s: Positive
+    ocr_timeout_s: int = Field(ge=0)
     parse_memory_mb: int = Field(ge=128)
     keep_versions: int = Field(ge=0, le=1000)
 

@@ -231,7 +231,12 @@ class Ingest:
             size = path.stat().st_size
             if not has_hash(path, blob):  # changed on the disk, by a person or a fault
                 raise FileNotFoundError
-            document = self.parsers.parse(path, task.name, is_cancelled=task.is_cancelled)
+            document = self.parsers.parse(
+                path,
+                task.name,
+                is_cancelled=task.is_cancelled,
+                on_page=lambda page, pages: task.tell(Progress("reading", page, pages)),
+            )
         except FileNotFoundError as error:
             self._look_up(task)  # the knowledge base may be gone, with its folder
             raise LostFile(param="file_name", name=task.name) from error

@@ -12,14 +12,28 @@ import resource
 import select
 import signal
 import sys
+import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from server.errors import UnreadableDocument, ZhiwenError
 from server.knowledge_base.loaders import load_document
-from server.knowledge_base.loaders.limits import MIB, Limits, takes_too_much_memory
-from server.knowledge_base.parse_wire import ERRORS, document_messages, error_message, pack, read
+from server.knowledge_base.loaders.limits import (
+    MIB,
+    Limits,
+    OcrTime,
+    takes_too_much_memory,
+)
+from server.knowledge_base.parse_wire import (
+    ERRORS,
+    document_messages,
+    error_message,
+    pack,
+    page_message,
+    read,
+)
 
 NICENESS = 5  # questions come first
 OOM_SCORE = Path("/proc/self/oom_score_adj")
@@ -37,8 +51,9 @@ def main() -> None:
     restrain(values["memory_mb"])
     limits = Limits(values["max_chars"], values["max_pages"], values["max_unpacked_mb"])
     while (request := read(requests)) is not None:
-        signal.alarm(values["timeout_s"] + GRACE_S)
-        answer(answers, Path(request["path"]), request["name"], limits, values["memory_mb"])
+        signal.alarm(values["timeout_s"] + values["ocr_s"] + GRACE_S)
+        timed = replace(limits, ocr=ocr_time(answers, values["ocr_s"]))
+        answer(answers, Path(request["path"]), request["name"], timed, values["memory_mb"])
         signal.alarm(0)
         answers.flush()
 
@@ -108,6 +123,18 @@ def lower(which: int, value: int) -> None:
     _, hard = resource.getrlimit(which)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(which, (value, value))
+
+
+def ocr_time(answers: BinaryIO, ocr_s: int) -> OcrTime | None:
+    """Return the time for the pictures of one file; the service hears of each page."""
+    if not ocr_s:
+        return None
+
+    def tell(page: int, pages: int) -> None:
+        answers.write(pack(page_message(page, pages)))
+        answers.flush()
+
+    return OcrTime(time.monotonic() + ocr_s, tell)
 
 
 def answer(answers: BinaryIO, path: Path, name: str, limits: Limits, memory_mb: int) -> None:

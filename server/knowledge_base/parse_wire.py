@@ -163,6 +163,23 @@ class DocumentReader:
         self.blocks.append(Block(text, block_kind, page, self.headings))  # type: ignore[arg-type]  # from KINDS
 
 
+def page_message(page: int, pages: int) -> Message:
+    """Return the message that a page was read, of how many, where that takes long."""
+    return {"page": page, "pages": pages}
+
+
+def read_page(message: Message) -> tuple[int, int]:
+    """Return the number of a page and how many there are.
+
+    Raises:
+        BadMessage: they are none.
+    """
+    page, pages = (checked(message.get(name), int) for name in ("page", "pages"))
+    if not 0 < page <= pages:
+        raise BadMessage("a number out of range")
+    return page, pages
+
+
 def read_coverage(values: dict[str, Any]) -> Coverage:
     """Return the coverage of a message.
 

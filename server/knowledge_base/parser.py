@@ -22,7 +22,13 @@ from configs import ROOT
 from server.datatypes import Document
 from server.errors import Cancelled, UnreadableDocument
 from server.knowledge_base.loaders.limits import MIB, takes_too_long, takes_too_much_memory
-from server.knowledge_base.parse_wire import BadMessage, DocumentReader, pack, take
+from server.knowledge_base.parse_wire import (
+    BadMessage,
+    DocumentReader,
+    pack,
+    read_page,
+    take,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +57,7 @@ class ParseLimits:
     max_chars: int
     max_pages: int
     max_unpacked_mb: int
+    ocr_s: int = 0  # how long pictures in it may be read, beside ``timeout_s``; 0: not at all
 
 
 class ParserGone(Exception):
@@ -99,8 +106,15 @@ class Parser:
         self.is_between_files = True
         self.idle_since = time.monotonic()
 
-    def parse(self, path: Path, name: str, *, is_cancelled: Callable[[], bool]) -> Document:
-        """Read one file.
+    def parse(
+        self,
+        path: Path,
+        name: str,
+        *,
+        is_cancelled: Callable[[], bool],
+        on_page: Callable[[int, int], None],
+    ) -> Document:
+        """Read one file; ``on_page`` hears of its pages where they take long, and of how many.
 
         Raises:
             FileNotFoundError: there is no file.
@@ -120,7 +134,7 @@ class Parser:
         self.ask_at = time.monotonic() + TICK_S
         self.deadline = time.monotonic() + START_WITHIN_S
         try:
-            return self._ask(path, name, is_cancelled)
+            return self._ask(path, name, is_cancelled, on_page)
         except BadMessage as error:
             self.kill()
             logger.error("What the parser answered about %r is no answer: %s.", name, error)
@@ -160,7 +174,13 @@ class Parser:
         except subprocess.TimeoutExpired:  # the kernel keeps it, for instance for a dead disk
             logger.error("The parser %d does not end; it is left behind.", self.process.pid)
 
-    def _ask(self, path: Path, name: str, is_cancelled: Callable[[], bool]) -> Document:
+    def _ask(
+        self,
+        path: Path,
+        name: str,
+        is_cancelled: Callable[[], bool],
+        on_page: Callable[[int, int], None],
+    ) -> Document:
         try:
             self.requests.write(pack({"path": str(path.absolute()), "name": name}))
         except BrokenPipeError:
@@ -172,6 +192,11 @@ class Parser:
             if not self.has_begun:
                 self.has_begun = True  # that was all the message said
                 self.deadline = time.monotonic() + self.limits.timeout_s
+                last = self.deadline + self.limits.ocr_s
+                continue
+            if "page" in message:  # its picture was read
+                self.deadline = last
+                on_page(*read_page(message))
                 continue
             self.is_between_files = "blocks" not in message
             document = reader.read(message)

@@ -27,6 +27,10 @@ def never() -> bool:
     return False
 
 
+def tell_nobody(page: int, pages: int) -> None:
+    """Let nobody know how far a file is."""
+
+
 class ParserPool:
     """Up to ``count`` parsers, started when needed and kept warm; safe to use from many threads.
 
@@ -43,10 +47,18 @@ class ParserPool:
         self.closed = threading.Event()
         self.janitor: threading.Thread | None = None  # there as long as a parser is
 
-    def parse(self, path: Path, name: str, *, is_cancelled: Callable[[], bool] = never) -> Document:
+    def parse(
+        self,
+        path: Path,
+        name: str,
+        *,
+        is_cancelled: Callable[[], bool] = never,
+        on_page: Callable[[int, int], None] = tell_nobody,
+    ) -> Document:
         """Read a file in a parser of its own, once one is free.
 
-        ``is_cancelled`` is asked about ten times a second.
+        ``is_cancelled`` is asked about ten times a second; ``on_page`` gets the number of a page
+        whose picture was read and of how many, as that takes long.
 
         Raises:
             UnsupportedFormat, EmptyDocument, TooLarge: the loader says so.
@@ -63,7 +75,7 @@ class ParserPool:
         for _ in range(ATTEMPTS):
             with self._borrow(is_over) as parser:
                 try:
-                    return parser.parse(path, name, is_cancelled=is_over)
+                    return parser.parse(path, name, is_cancelled=is_over, on_page=on_page)
                 except ParserGone:
                     continue
         raise ParserUnavailable(name=name)

@@ -362,4 +362,5 @@ def limits_of(settings: KnowledgeBaseSettings) -> ParseLimits:
         max_chars=settings.max_extracted_mb << 20,
         max_pages=settings.max_pages,
         max_unpacked_mb=settings.max_unpacked_mb,
+        ocr_s=settings.ocr_timeout_s,
     )

@@ -17,7 +17,7 @@ class ServiceStopping(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a file is; the counts are chunks."""
+    """How far a file is; the counts are chunks, or pages while they are read by OCR."""
 
     stage: str  # reading, embedding, storing
     done: int = 0

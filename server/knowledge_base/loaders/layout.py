@@ -3,11 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import WIDE, heading_level, is_short
+from server.knowledge_base.loaders.tables import Row, has_header, merge_labels, row_lines
 
 LIST_MARK = re.compile(
     r"[•·●○■□▪◦‣–*-]\s|\(?\d{1,3}(?:[.．](?!\d)|[)）、])|[（(][一二三四五六七八九十]+[)）]|"
@@ -22,7 +23,10 @@ LAST_WORD = re.compile(r"([A-Za-z]+)-$")
 FIRST_WORD = re.compile(rf"[a-z]+|[{WIDE}]|\S+")
 WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*")
 
-Kind = Literal["text", "heading", "list", "table"]
+CAPTION = re.compile(r"(?:续?表|Table|Tab\.|TABLE)\s*[\d一二三四五六七八九十A-Z]")
+CONTINUED = re.compile(r"续|continued", re.IGNORECASE)
+
+Kind = Literal["text", "heading", "list", "table", "grid"]
 CELL_GAP = "  "  # between the cells of a row
 
 EDGE_LINES = 2  # running heads and feet have one line, sometimes two
@@ -30,11 +34,27 @@ MIN_REPEATS = 3
 HEADING_RATIO = 1.15  # emphasis and subscripts change the size by less
 MAX_LEVELS = 4
 MAX_LEADING = 2.2  # baseline distance within a paragraph, in font sizes; 1.5 lines are 1.8
+SAME_COLUMN = 6.0  # points by which the columns of a table may differ on the next page
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table with rules; cells over others are repeated down and None to the right."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    rows: tuple[Row, ...]
+    columns: tuple[float, ...]  # where they begin, and where the last one ends
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A printed line; lengths in points, ``bottom`` is the height of its baseline."""
+    """A printed line, or a table in its place.
+
+    Lengths in points, ``bottom`` is the height of the baseline.
+    """
 
     text: str
     left: float
@@ -42,6 +62,7 @@ class Line:
     bottom: float
     size: float
     is_row: bool = False  # wide gaps part it into cells
+    grid: Grid | None = None
 
 
 @dataclass(slots=True)
@@ -51,6 +72,27 @@ class Group:
     kind: Kind
     items: list[list[Line]]
     level: int = 0
+
+    @property
+    def grid(self) -> Grid | None:
+        """The table with rules that this is."""
+        return self.items[0][0].grid
+
+    @property
+    def caption(self) -> str:
+        """The text if it can be the caption of a table, else ""."""
+        text = " ".join(line.text for item in self.items for line in item)
+        return text if CAPTION.match(text) and len(self.items) == 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedTable:
+    """A table with rules, as far as its rows on later pages need it."""
+
+    columns: tuple[float, ...]
+    header: tuple[Row, ...]
+    caption: str
+    is_continued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +109,74 @@ def add_pages(outline: Outline, pages: Sequence[Sequence[Line]]) -> None:
     lines = [line for body in bodies for line in body]
     words = frozenset(word.lower() for line in lines for word in WORD.findall(line.text))
     measures = Measures(heading_sizes(lines), words)
+    table: PrintedTable | None = None  # that ends the page before
     for number, body in enumerate(bodies, start=1):
-        for group in grouped(body, measures):
-            text = "\n".join(
-                join_wrapped([line.text for line in item], measures.words) for item in group.items
-            )
-            if group.kind == "heading":
-                outline.heading(group.level, text, page=number)
-            elif group.kind == "table":
-                outline.table(text.split("\n"), page=number)
-            else:
-                outline.add(text, group.kind, page=number)
+        groups = list(grouped(body, measures))
+        for index, group in enumerate(groups):
+            following = groups[index + 1] if index + 1 < len(groups) else None
+            if grid := group.grid:
+                before = groups[index - 1] if index else None
+                caption = before.caption if before else ""
+                is_first = index == 0 or (index == 1 and CONTINUED.search(caption))
+                table = continue_table(table, grid) if is_first else None
+                table = table or begin_table(grid, caption)
+                add_table(outline, table, grid, number)
+            elif not (following and following.grid and group.caption):
+                add_group(outline, group, measures, number)
+                table = None
+
+
+def add_group(outline: Outline, group: Group, measures: Measures, page: int) -> None:
+    """Add a heading, a paragraph, a list or the rows of a table without rules."""
+    text = "\n".join(
+        join_wrapped([line.text for line in item], measures.words) for item in group.items
+    )
+    if group.kind == "heading":
+        outline.heading(group.level, text, page=page)
+    elif group.kind == "table":
+        outline.table(text.split("\n"), page=page)
+    elif group.kind != "grid":
+        outline.add(text, group.kind, page=page)
+
+
+def begin_table(grid: Grid, caption: str) -> PrintedTable:
+    """Return a table that begins here, with the rows that head it."""
+    depth = header_depth(grid.rows)
+    labels = merge_labels(grid.rows[:depth])
+    is_headed = has_header([labels, *grid.rows[depth:]])
+    return PrintedTable(grid.columns, grid.rows[:depth] if is_headed else (), caption)
+
+
+def header_depth(rows: Sequence[Row]) -> int:
+    """Return how many rows may head a table: as deep as cells of them are merged."""
+    depth = 1
+    while depth < len(rows) - 1 and (
+        None in rows[depth - 1]
+        or any(
+            above and above == below
+            for above, below in zip(rows[depth - 1], rows[depth], strict=True)
+        )
+    ):
+        depth += 1
+    return depth
+
+
+def continue_table(table: PrintedTable | None, grid: Grid) -> PrintedTable | None:
+    """Return the table that ends the page before if this one has its columns."""
+    if table is None or len(table.columns) != len(grid.columns):
+        return None
+    distances = (
+        abs(before - here) for before, here in zip(table.columns, grid.columns, strict=True)
+    )
+    return replace(table, is_continued=True) if max(distances) <= SAME_COLUMN else None
+
+
+def add_table(outline: Outline, table: PrintedTable, grid: Grid, page: int) -> None:
+    """Add the rows of a table that are on one page, with the labels of its beginning."""
+    depth = len(table.header)
+    body = grid.rows[depth:] if grid.rows[:depth] == table.header else grid.rows
+    lines = row_lines([*table.header, *body], header_rows=depth)
+    outline.table(lines, caption=table.caption, page=page, is_continued=table.is_continued)
 
 
 def drop_furniture(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
@@ -102,7 +201,7 @@ def drop_furniture(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
 
 def edge_lines(page: Sequence[Line]) -> list[Line]:
     """Return the highest and lowest lines; a row close to others belongs to a table."""
-    ordered = sorted(page, key=lambda line: -line.bottom)
+    ordered = sorted((line for line in page if not line.grid), key=lambda line: -line.bottom)
     edge = ordered[:EDGE_LINES] + ordered[EDGE_LINES:][-EDGE_LINES:]
     return [line for line in edge if not line.is_row or is_apart(line, ordered)]
 
@@ -163,6 +262,8 @@ def grouped(lines: Sequence[Line], measures: Measures) -> Iterator[Group]:
 
 def classify(line: Line, measures: Measures) -> tuple[Kind, int]:
     """Return what the line begins if nothing before it goes on, and the level of a heading."""
+    if line.grid:
+        return "grid", 0
     if line.is_row:
         return "table", 0
     level = measures.levels.get(rounded(line.size))
@@ -177,7 +278,7 @@ def classify(line: Line, measures: Measures) -> tuple[Kind, int]:
 def belongs(group: Group, line: Line, kind: str, level: int, edge: float) -> bool:
     """Tell whether the line goes on with the group; ``edge`` is where full lines end."""
     last = group.items[-1][-1]
-    if "table" in (kind, group.kind) or rounded(last.size) != rounded(line.size):
+    if {"table", "grid"} & {kind, group.kind} or rounded(last.size) != rounded(line.size):
         return False
     is_near = 0 < last.bottom - line.bottom <= MAX_LEADING * last.size
     if not is_near or not is_full(last, line, edge):

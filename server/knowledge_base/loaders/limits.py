@@ -1,6 +1,6 @@
 """How much of a file may be read, and the errors that say so. Knows no file format."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from server.datatypes import Block, heading_changes
@@ -15,12 +15,21 @@ MAX_GAPS = 200  # that are told of one file
 
 
 @dataclass(frozen=True, slots=True)
+class OcrTime:
+    """How long the pictures in one file may be read, and who is told how far it is."""
+
+    until: float  # by time.monotonic
+    tell: Callable[[int, int], None] = lambda done, total: None  # pages
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a loader may take from one file."""
 
     max_chars: int
     max_pages: int
     max_unpacked_mb: int  # bytes that a compressed file may unpack to, in MiB
+    ocr: OcrTime | None = None  # None: pictures are not read
 
 
 def size_in_chars(blocks: Iterable[Block]) -> int:

@@ -59,9 +59,20 @@ class Outline:
             self.spend(len(text) + BLOCK_CHARS)
             self.blocks.append(Block(text, kind, page, tuple(text for _, text in self.path)))
 
-    def table(self, lines: Iterable[str], *, caption: str = "", page: int | None = None) -> None:
-        """Add a table of one line per row; its caption counts as a heading of the rows only."""
-        self.add(caption, page=page)
+    def table(
+        self,
+        lines: Iterable[str],
+        *,
+        caption: str = "",
+        page: int | None = None,
+        is_continued: bool = False,
+    ) -> None:
+        """Add a table of one line per row; its caption counts as a heading of the rows only.
+
+        One that ``is_continued`` has shown its caption before.
+        """
+        if not is_continued:
+            self.add(caption, page=page)
         kept = []
         for line in lines:
             self.spend(len(line) + 1)

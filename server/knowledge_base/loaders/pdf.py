@@ -1,8 +1,10 @@
-"""PDF files with a text layer. Does not know paragraphs and headings: ``layout`` finds them."""
+"""PDF files. Does not know paragraphs and headings: ``layout`` finds them."""
 
 import math
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from ctypes import c_double
+from dataclasses import replace
 from itertools import pairwise
 from threading import Lock
 from typing import BinaryIO
@@ -12,14 +14,19 @@ import pypdfium2.raw as pdfium
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
-from server.knowledge_base.loaders.layout import CELL_GAP, Line, add_pages
+from server.knowledge_base.loaders.layout import Grid, Line, add_pages
 from server.knowledge_base.loaders.limits import Limits, too_large, too_many_pages
+from server.knowledge_base.loaders.ocr import CannotRead, read_pixels, require_time
 from server.knowledge_base.loaders.outline import Outline
+from server.knowledge_base.loaders.pdf_tables import find_grids
 from server.knowledge_base.loaders.prose import is_short, sensible_title
+from server.knowledge_base.loaders.reading_order import MIN_GAP, arrange, find_gutter, join_row
 
 PDFIUM = Lock()  # PDFium keeps global state: two threads in it crash the process
-MIN_GAP = 2.0  # font sizes; justified text stretches spaces to about one
 DOTS = re.compile(r" *[.·]{5,} *")  # leaders in a table of contents
+MIN_TEXT = 20  # characters; a page with fewer and a picture is a scan with a stamp or a number
+SCAN_DPI = 200  # A4 is then about as large as the models take a picture
+MAX_SCAN_SIDE = 4000  # pixels
 HYPHEN = 2  # what PDFium makes of a hyphen at the end of a line, instead of a line end
 REASONS = {
     pdfium.FPDF_ERR_PASSWORD: (
@@ -35,15 +42,15 @@ DAMAGED = ("the PDF is damaged or not a PDF at all.", "PDF 文件已损坏，或
 
 
 def load(file: BinaryIO, name: str, limits: Limits) -> Document:
-    """Read the text layer of all pages."""
+    """Read all pages: their text, or their picture where they have none."""
+    outline = Outline(name, max_chars=limits.max_chars)
     with PDFIUM:
         try:
-            title, pages = read(file, name, limits)
+            title, pages = read(file, outline, limits)
         except pypdfium2.PdfiumError as error:
             code = getattr(error, "err_code", None)
             reason_en, reason_zh = REASONS.get(code, DAMAGED)
             raise UnreadableDocument(name=name, reason_en=reason_en, reason_zh=reason_zh) from error
-    outline = Outline(name, max_chars=limits.max_chars)
     add_pages(outline, pages)
     return outline.document(title or first_title(outline))
 
@@ -55,19 +62,20 @@ def first_title(outline: Outline) -> str:
     return outline.top_heading or next(headings, first if is_short(first) else "")
 
 
-def read(file: BinaryIO, name: str, limits: Limits) -> tuple[str, list[list[Line]]]:
+def read(file: BinaryIO, outline: Outline, limits: Limits) -> tuple[str, list[list[Line]]]:
     """Return the title in the properties and the lines of each page."""
     document = pypdfium2.PdfDocument(file)
     try:
         if len(document) > limits.max_pages:
-            raise too_many_pages(name, limits.max_pages)
+            raise too_many_pages(outline.name, limits.max_pages)
+        outline.pages = len(document)
         pages: list[list[Line]] = []
         chars = 0
         for index in range(len(document)):
-            pages.append(read_page(document, index))
+            pages.append(read_page(document, index, outline, limits))
             chars += sum(len(line.text) for line in pages[-1])
             if chars > limits.max_chars:
-                raise too_large(name, limits.max_chars)
+                raise too_large(outline.name, limits.max_chars)
         return title_of(document), pages
     finally:
         document.close()
@@ -81,22 +89,115 @@ def title_of(document: pypdfium2.PdfDocument) -> str:
         return ""
 
 
-def read_page(document: pypdfium2.PdfDocument, index: int) -> list[Line]:
-    """Return the lines of a page in the order in which they were written."""
-    page = document[index]
+def read_page(
+    document: pypdfium2.PdfDocument, index: int, outline: Outline, limits: Limits
+) -> list[Line]:
+    """Return the lines of a page, and note how it was read.
+
+    A page that cannot be read costs only itself, unless it is the first.
+    """
     try:
-        text_page = page.get_textpage()
+        page = document[index]
+    except pypdfium2.PdfiumError:
+        if index == 0:
+            raise
+        outline.miss("page", "damaged", str(index + 1))
+        return []
+    try:
+        lines = read_text(page)
+        if sum(len(line.text) for line in lines if not line.grid) >= MIN_TEXT or any(
+            line.grid for line in lines
+        ):
+            return lines
+        if not has_picture(page):
+            outline.pages_blank += not lines
+            return lines
         try:
-            return read_lines(text_page)
-        finally:
-            text_page.close()
+            scanned = read_scan(page, limits)
+        except CannotRead as error:
+            outline.miss("page", error.reason, str(index + 1))
+            return lines
+        outline.pages_ocr += 1
+        if limits.ocr:
+            limits.ocr.tell(index + 1, len(document))
+        return scanned or lines
     finally:
         page.close()
 
 
-def read_lines(text_page: pypdfium2.PdfTextPage) -> list[Line]:
-    """Cut the characters of a page into lines where PDFium did."""
-    lines: list[Line] = []
+def has_picture(page: pypdfium2.PdfPage) -> bool:
+    """Tell whether anything is drawn on the page."""
+    drawn = [pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_SHADING]
+    return any(True for _ in page.get_objects(filter=drawn))
+
+
+def read_scan(page: pypdfium2.PdfPage, limits: Limits) -> list[Line]:
+    """Return the lines in the picture of a page; lengths in points.
+
+    Raises:
+        CannotRead: there is no OCR or no time for it.
+    """
+    require_time(limits)
+    scale = min(SCAN_DPI / 72, MAX_SCAN_SIDE / max(page.get_size()))
+    bitmap = page.render(scale=scale, rev_byteorder=True)
+    try:
+        lines = read_pixels(bitmap.to_numpy()[:, :, :3], limits)
+    finally:
+        bitmap.close()
+    return [
+        replace(
+            line,
+            left=line.left / scale,
+            right=line.right / scale,
+            bottom=line.bottom / scale,
+            size=line.size / scale,
+        )
+        for line in lines
+    ]
+
+
+def read_text(page: pypdfium2.PdfPage) -> list[Line]:
+    """Return the lines of the text of a page, with a table in place of its cells.
+
+    They come column after column, or in the order in which they were written: what is written in
+    an odd order usually shows in columns only.
+    """
+    text_page = page.get_textpage()
+    try:
+        grids = find_grids(page, text_page)
+        rows = list(place_grids(read_rows(text_page), grids))
+    finally:
+        text_page.close()
+    pieces = [piece for row in rows for piece in row]
+    return arrange(pieces) if find_gutter(pieces) else [join_row(row) for row in rows]
+
+
+def place_grids(rows: Iterable[list[Line]], grids: Sequence[Grid]) -> Iterator[list[Line]]:
+    """Yield the rows without what lies in a table, each table where its first text was."""
+    left = list(grids)
+    for row in rows:
+        outside = []
+        for piece in row:
+            grid = next((grid for grid in grids if lies_in(piece, grid)), None)
+            if grid is None:
+                outside.append(piece)
+            elif grid in left:
+                left.remove(grid)
+                low = grid.top - piece.size  # below the line above it
+                yield [Line("", grid.left, grid.right, low, piece.size, is_row=True, grid=grid)]
+        if outside:
+            yield outside
+
+
+def lies_in(piece: Line, grid: Grid) -> bool:
+    """Tell whether the middle of a piece of text is in a table."""
+    across, up = (piece.left + piece.right) / 2, piece.bottom + piece.size / 3
+    return grid.left < across < grid.right and grid.bottom < up < grid.top
+
+
+def read_rows(text_page: pypdfium2.PdfTextPage) -> list[list[Line]]:
+    """Cut the characters of a page into lines where PDFium did, and these at wide gaps."""
+    rows: list[list[Line]] = []
     codes: list[int] = []
     first = 0
     for index in range(text_page.count_chars()):
@@ -105,38 +206,40 @@ def read_lines(text_page: pypdfium2.PdfTextPage) -> list[Line]:
             codes.append(code)
             continue
         codes += [ord("-")] if code == HYPHEN else []
-        add_line(lines, text_page, first, codes)
+        rows.append(list(cut_row(text_page, first, codes)))
         codes = []
         first = index + 1
-    add_line(lines, text_page, first, codes)
-    return lines
+    rows.append(list(cut_row(text_page, first, codes)))
+    return [row for row in rows if row]
 
 
-def add_line(
-    lines: list[Line], text_page: pypdfium2.PdfTextPage, first: int, codes: list[int]
-) -> None:
-    """Measure the line whose characters begin at ``first``, and add it unless it is blank."""
+def cut_row(text_page: pypdfium2.PdfTextPage, first: int, codes: Sequence[int]) -> Iterator[Line]:
+    """Yield the pieces of the line whose characters begin at ``first``; a blank one has none."""
     inked = [offset for offset, code in enumerate(codes) if code > 32 and code != 0xA0]
     if not inked:
         return
     size = font_size(text_page, first + inked[len(inked) // 2])
-    parts: list[str] = []
     start = inked[0]
     for before, after in pairwise(inked):
         is_gap = (
             after - before > 1 and gap(text_page, first + before, first + after) > MIN_GAP * size
         )
         if is_gap:
-            parts.append(decode(codes[start : before + 1]))
+            yield make_piece(text_page, first + start, codes[start : before + 1], size)
             start = after
-    parts.append(decode(codes[start : inked[-1] + 1]))
-    left, bottom = origin(text_page, first + inked[0])
-    right = text_page.get_charbox(first + inked[-1], loose=True)[2]
-    text = DOTS.sub(" … ", CELL_GAP.join(parts))
-    lines.append(Line(text, left, right, bottom, size, len(parts) > 1))
+    yield make_piece(text_page, first + start, codes[start : inked[-1] + 1], size)
 
 
-def decode(codes: list[int]) -> str:
+def make_piece(
+    text_page: pypdfium2.PdfTextPage, first: int, codes: Sequence[int], size: float
+) -> Line:
+    """Return characters as a piece of a line, given the place of the first one."""
+    left, bottom = origin(text_page, first)
+    right = text_page.get_charbox(first + len(codes) - 1, loose=True)[2]
+    return Line(DOTS.sub(" … ", decode(codes)), left, right, bottom, size)
+
+
+def decode(codes: Sequence[int]) -> str:
     """Return the characters, which PDFium gives as UTF-16 units."""
     units = b"".join(code.to_bytes(2, "little") for code in codes if 0 < code < 0xFFFE)
     return units.decode("utf-16-le", errors="ignore")

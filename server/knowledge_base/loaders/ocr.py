@@ -1,0 +1,138 @@
+"""Reads the text in pictures. Knows no document format.
+
+By PP-OCR through rapidocr, whose models come with its package: nothing is downloaded.
+"""
+
+import logging
+import time
+from functools import cache
+from io import BytesIO
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from server.datatypes import GapReason
+from server.knowledge_base.loaders.layout import Line
+from server.knowledge_base.loaders.limits import Limits
+from server.knowledge_base.loaders.outline import Outline
+from server.knowledge_base.loaders.reading_order import arrange
+
+MAX_PIXELS = 50_000_000  # 7,000 x 7,000, more than a scanner makes of A3 at 400 dpi
+MIN_SIDE = 24  # pixels; what is smaller holds no word: lines, dots, bullets
+THREADS = 4  # beyond, a page gains little; other files are read at the same time
+SURE = 0.5  # of 1; below, the words of PP-OCR are noise more often than not
+FONT_SHARE = 0.75  # of the height of a box that PP-OCR finds around a line
+LARGER = 1.35  # boxes of one font differ by less
+DAMAGED = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises
+
+
+class CannotRead(Exception):
+    """A picture cannot be read; ``reason`` says why."""
+
+    def __init__(self, reason: GapReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_picture(data: bytes, limits: Limits) -> list[Line]:
+    """Return the lines in a picture of any usual format in the order of reading; lengths in pixels.
+
+    Raises:
+        CannotRead: it is damaged, too large, or there is no OCR or no time for it.
+    """
+    require_time(limits)
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise CannotRead("too_large")
+            if min(picture.size) < MIN_SIDE:
+                return []
+            upright = ImageOps.exif_transpose(picture)
+            flat = Image.new("RGB", upright.size, "white")  # text on nothing is meant for paper
+            layer = upright.convert("RGBA")
+            flat.paste(layer, mask=layer)
+    except Image.DecompressionBombError as error:
+        raise CannotRead("too_large") from error
+    except DAMAGED as error:
+        raise CannotRead("damaged") from error
+    return read_pixels(np.asarray(flat), limits)
+
+
+def read_pixels(pixels: NDArray[np.uint8], limits: Limits) -> list[Line]:
+    """Return the lines in a picture, ``pixels`` (height, width, 3) in RGB, in the order of reading.
+
+    Raises:
+        CannotRead: there is no OCR or no time for it.
+    """
+    require_time(limits)
+    found = load_engine()(np.ascontiguousarray(pixels[:, :, ::-1]))  # it takes BGR
+    if found.txts is None or found.boxes is None:
+        return []
+    height = pixels.shape[0]
+    boxes = [
+        (text.strip(), *box.min(axis=0).tolist(), *box.max(axis=0).tolist())
+        for text, box, score in zip(found.txts, found.boxes, found.scores, strict=True)
+        if text.strip() and score >= SURE
+    ]
+    usual = median(low - top for _, _, top, _, low in boxes) if boxes else 0
+    return arrange(
+        [
+            Line(text, left, right, height - low, font_size(low - top, usual))
+            for text, left, top, right, low in boxes
+        ]
+    )
+
+
+def font_size(height: float, usual: float) -> float:
+    """Return the size of the font in a box: the usual one unless it is clearly another.
+
+    The heights of boxes differ with the letters in them; a heading must be told from that.
+    """
+    steps = round(2 * height / usual) / 2
+    return FONT_SHARE * usual * (1 if height < LARGER * usual else max(steps, LARGER))
+
+
+def require_time(limits: Limits) -> None:
+    """Do nothing if there may be OCR now.
+
+    Raises:
+        CannotRead: it is off, or its time is over.
+    """
+    if limits.ocr is None:
+        raise CannotRead("no_ocr")
+    if time.monotonic() >= limits.ocr.until:
+        raise CannotRead("no_time")
+
+
+@cache
+def load_engine() -> Any:
+    """Return the engine of this process.
+
+    Raises:
+        CannotRead: its package is not installed.
+    """
+    try:
+        from rapidocr import RapidOCR
+    except ModuleNotFoundError as error:
+        logging.getLogger(__name__).warning("Pictures are not read: %s.", error)
+        raise CannotRead("no_ocr") from error
+    params = {
+        "Global.log_level": "error",
+        "EngineConfig.onnxruntime.intra_op_num_threads": THREADS,
+    }
+    return RapidOCR(params=params)
+
+
+def add_picture(
+    outline: Outline, data: bytes, limits: Limits, *, name: str = "", page: int | None = None
+) -> None:
+    """Add the text in a picture that is a part of a document, or note that it was not read."""
+    try:
+        lines = read_picture(data, limits)
+    except CannotRead as error:
+        outline.miss("picture", error.reason, name)
+        return
+    outline.add("\n".join(line.text for line in lines), page=page)
