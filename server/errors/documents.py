@@ -28,11 +28,8 @@ class EmptyDocument(BadInput):
     """A file without any text."""
 
     code = "empty_document"
-    en = (
-        "{name!r} is empty or holds no text, so nothing was added. "
-        "If it is a scan, it needs OCR first."
-    )
-    zh = "{name!r} 是空文件或没有任何文字，未添加。如果是扫描件，请先做 OCR。"
+    en = "{name!r} is empty or holds no text, so nothing was added."
+    zh = "{name!r} 是空文件或没有任何文字，未添加。"
 
 
 class UnreadableDocument(BadInput):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from server.datatypes import GapReason
+from server.errors import UnreadableDocument
 from server.knowledge_base.loaders.layout import Line
 from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.outline import Outline
@@ -27,6 +28,25 @@ SURE = 0.5  # of 1; below, the words of PP-OCR are noise more often than not
 FONT_SHARE = 0.75  # of the height of a box that PP-OCR finds around a line
 LARGER = 1.35  # boxes of one font differ by less
 DAMAGED = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises
+
+REASONS: dict[GapReason, tuple[str, str]] = {
+    "damaged": (
+        "the picture is damaged or in a format that is not known. Save it anew as PNG or JPEG.",
+        "图片已损坏或格式未知。请另存为 PNG 或 JPEG 后重新上传。",
+    ),
+    "too_large": (
+        "the picture has more than 50 million pixels. Save it in a smaller size.",
+        "图片超过 5000 万像素。请缩小后重新上传。",
+    ),
+    "no_ocr": (
+        "reading pictures is off: kb.ocr_timeout_s is 0, or the package rapidocr is not installed.",
+        "图片文字识别未启用：kb.ocr_timeout_s 为 0，或未安装 rapidocr。",
+    ),
+    "no_time": (
+        "the time for reading pictures (kb.ocr_timeout_s) is over.",
+        "图片文字识别超时（kb.ocr_timeout_s）。",
+    ),
+}
 
 
 class CannotRead(Exception):
@@ -124,6 +144,12 @@ def load_engine() -> Any:
         "EngineConfig.onnxruntime.intra_op_num_threads": THREADS,
     }
     return RapidOCR(params=params)
+
+
+def cannot_read(name: str, reason: GapReason) -> UnreadableDocument:
+    """Return the error about a file that is nothing but a picture."""
+    reason_en, reason_zh = REASONS[reason]
+    return UnreadableDocument(name=name, reason_en=reason_en, reason_zh=reason_zh)
 
 
 def add_picture(

@@ -16,7 +16,7 @@ from server.datatypes import Document
 from server.errors import UnreadableDocument
 from server.knowledge_base.loaders.layout import Grid, Line, add_pages
 from server.knowledge_base.loaders.limits import Limits, too_large, too_many_pages
-from server.knowledge_base.loaders.ocr import CannotRead, read_pixels, require_time
+from server.knowledge_base.loaders.ocr import CannotRead, cannot_read, read_pixels, require_time
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.pdf_tables import find_grids
 from server.knowledge_base.loaders.prose import is_short, sensible_title
@@ -51,6 +51,9 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
             code = getattr(error, "err_code", None)
             reason_en, reason_zh = REASONS.get(code, DAMAGED)
             raise UnreadableDocument(name=name, reason_en=reason_en, reason_zh=reason_zh) from error
+    unread = [gap.reason for gap in outline.gaps if gap.reason in ("no_ocr", "no_time")]
+    if unread and not any(pages):
+        raise cannot_read(name, unread[0])
     add_pages(outline, pages)
     return outline.document(title or first_title(outline))
 
@@ -76,6 +79,8 @@ def read(file: BinaryIO, outline: Outline, limits: Limits) -> tuple[str, list[li
             chars += sum(len(line.text) for line in pages[-1])
             if chars > limits.max_chars:
                 raise too_large(outline.name, limits.max_chars)
+        if sum(gap.reason == "damaged" for gap in outline.gaps) == len(document):
+            raise pypdfium2.PdfiumError("no page can be read")
         return title_of(document), pages
     finally:
         document.close()
@@ -92,15 +97,10 @@ def title_of(document: pypdfium2.PdfDocument) -> str:
 def read_page(
     document: pypdfium2.PdfDocument, index: int, outline: Outline, limits: Limits
 ) -> list[Line]:
-    """Return the lines of a page, and note how it was read.
-
-    A page that cannot be read costs only itself, unless it is the first.
-    """
+    """Return the lines of a page, and note how it was read; a damaged one costs only itself."""
     try:
         page = document[index]
     except pypdfium2.PdfiumError:
-        if index == 0:
-            raise
         outline.miss("page", "damaged", str(index + 1))
         return []
     try:

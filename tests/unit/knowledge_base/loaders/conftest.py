@@ -16,7 +16,7 @@ LIMITS = Limits(max_chars=1_000_000, max_pages=100, max_unpacked_mb=64)
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    def read_bytes(name: str, content: bytes | str, **changed: int) -> Document:
+    def read_bytes(name: str, content: bytes | str, **changed: object) -> Document:
         blob = tmp_path / "blob"
         blob.write_bytes(content.encode() if isinstance(content, str) else content)
         return load_document(blob, name, replace(LIMITS, **changed))

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from io import BytesIO
+from itertools import zip_longest
 
 import docx
 from docx.document import Document
 
 Text = tuple[float, float, float, str]  # left, baseline, font size, text
+Rule = tuple[float, float, float, float]  # from left and height, to left and height
 
 FONT = (
     b"<< /Type /Font /Subtype /Type0 /BaseFont /Test /Encoding /Identity-H"
@@ -28,17 +30,27 @@ def stream(content: bytes) -> bytes:
     return b"<< /Length %d >> stream\n%s\nendstream" % (len(content), content)
 
 
-def make_pdf(pages: Sequence[Sequence[Text]], *, title: str = "", extra: bytes = b"") -> bytes:
-    """Return a PDF; Chinese characters are one font size wide, others half of it."""
+def make_pdf(
+    pages: Sequence[Sequence[Text]],
+    *,
+    rules: Sequence[Sequence[Rule]] = (),
+    title: str = "",
+    extra: bytes = b"",
+) -> bytes:
+    """Return a PDF; Chinese characters are one font size wide, others half of it.
+
+    ``rules`` are the lines drawn on each of the first pages.
+    """
     objects = [*FONT, stream(UNICODE)]
     tree = len(objects) + 2 * len(pages) + 1
-    for texts in pages:
-        content = b"\n".join(
+    for texts, drawn in zip_longest(pages, rules, fillvalue=()):
+        content = [
             b"BT /F 1 Tf %g 0 0 %g %g %g Tm <%s> Tj ET"
             % (size, size, left, bottom, text.encode("utf-16-be").hex().encode())
             for left, bottom, size, text in texts
-        )
-        objects.append(stream(content))
+        ]
+        content += [b"%g %g m %g %g l S" % rule for rule in drawn]
+        objects.append(stream(b"\n".join(content)))
         objects.append(
             b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 595 842] /Contents %d 0 R"
             b" /Resources << /Font << /F 1 0 R >> >> >>" % (tree, len(objects))
