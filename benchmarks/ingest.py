@@ -13,9 +13,9 @@ file through unstructured (``peer_loader.py``), the default model in torch (``on
 quarter of the files has changed, which in an empty knowledge base is every time. What that costs
 there is told apart: ``first_files.after_cpu_ms``, the work after the answer.
 
-A shared machine may be half as fast a minute later. So a fixed loop of Python is timed beside every
-upload: ``yardstick_cpu_ms`` tells how fast the machine was, and ``file4k_at0_per_yardstick`` is the
-median of each upload in terms of the loop beside it.
+The processors are kept awake for it (``awake.py``), and a fixed loop of Python is timed beside
+every upload, as a shared machine may be half as fast a minute later: ``yardstick_cpu_ms`` tells how
+fast it was, and ``file4k_at0_per_yardstick`` is the median of each upload in terms of the loop.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from statistics import fmean, median
 from tqdm import tqdm
 
 from benchmarks.api_process import Api, serve_api
+from benchmarks.awake import keep_awake
 from benchmarks.report import label, print_report
 from benchmarks.stages import measure_shares
 from benchmarks.texts import Prose, shuffle_samples
@@ -82,9 +83,10 @@ def main() -> None:
     results: dict[str, float] = {}
     baselines: dict[str, float] = {}
     with serve_api() as api:
-        results |= measure_first_files(api, plan)
-        for model, prefix in (("none", ""), ("hashing", "hashing_")):
-            results |= measure_growth(api, plan, model, prefix)
+        with keep_awake():
+            results |= measure_first_files(api, plan)
+            for model, prefix in (("none", ""), ("hashing", "hashing_")):
+                results |= measure_growth(api, plan, model, prefix)
         for language in ("en", "zh"):
             ratios, peer = measure_text(api, plan, language)
             results |= ratios
