@@ -19,7 +19,7 @@ MAX_CONTROL_SHARE = 0.02  # text has next to none, compiled or packed data has a
 STRAY_CONTROLS = 2  # even in a short text
 MIN_COMMON_SHARE = 0.75  # real sentences reach 0.9, text in the wrong one of the two stays below
 SAMPLE_CHARS = 20_000  # enough to tell encodings apart, and quick on a file of 100 MB
-WESTERN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžŸ‘’“”–—…€£©®°·«»¿¡§\s]")
+WESTERN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžŸ‘’“”„‚‹›«»–—…•€£©®™°·±²³µ½¿¡§†\s]")
 
 
 def decode(data: bytes, name: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Literal
 
 from server.knowledge_base.loaders.outline import Outline
@@ -246,9 +247,10 @@ def rounded(size: float) -> float:
 def grouped(lines: Sequence[Line], measures: Measures) -> Iterator[Group]:
     """Yield headings, paragraphs, lists and tables of a page."""
     group: Group | None = None
-    for line in lines:
+    for line, following in zip_longest(lines, lines[1:]):
         kind, level = classify(line, measures)
-        if group and belongs(group, line, kind, level, right_edge(line, lines)):
+        is_caption = following and following.grid and CAPTION.match(line.text)
+        if group and not is_caption and belongs(group, line, kind, level, right_edge(line, lines)):
             group.items[-1].append(line)
         elif group and kind == group.kind and kind in ("list", "table"):
             group.items.append([line])

@@ -87,6 +87,13 @@ def test_a_caption_heads_the_rows(read: Read) -> None:
     assert table.headings == ("表 3 价目",)
 
 
+def test_a_caption_does_not_go_on_with_the_full_line_above_it(read: Read) -> None:
+    texts, rules = draw(grid([["名称", "价格"], ["水泵", "12"], ["阀门", "7"]]))
+    page = [(72, 730, 11, "价格自三月起生效，"), (72, 710, 11, "表 3 价目"), *texts]
+    blocks = read("a.pdf", make_pdf([page], rules=[rules])).blocks
+    assert [block.text for block in blocks[:2]] == ["价格自三月起生效，", "表 3 价目"]
+
+
 def test_rows_on_the_next_page_keep_labels_and_caption(read: Read) -> None:
     first, first_rules = draw(SALES, top=160)
     after, after_rules = draw(grid([["法兰", "3", "4"], ["水箱", "5", "6"]]), top=780)
