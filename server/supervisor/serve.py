@@ -14,7 +14,7 @@ from server.parent import PARENT_VARIABLE, watch_parent
 from server.readiness import Readiness
 from server.supervisor import instance, pidfile, preflight
 from server.supervisor.console import Console
-from server.supervisor.heaps import share_heaps
+from server.supervisor.heaps import share_heaps, trim_heaps
 
 PRIVATE = 0o077  # logs and data are for the user who starts the service
 GRACE_S = 5  # for requests under way; the supervisor kills after 8
@@ -29,6 +29,7 @@ def serve(
     """Serve the API until a signal and return the exit status; ``server``: settings that win."""
     is_alone = PARENT_VARIABLE not in os.environ
     share_heaps()
+    trim_heaps()
     watch_parent()
     os.umask(PRIVATE)
     try:
