@@ -19,8 +19,13 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "-r", "--recreate-vs", action="store_true", help="build all indexes anew 重建全部索引"
     )
+    takes = "take in new and edited files in content/ 将 content/ 中新增或改动的文件入库"
+    group.add_argument("-i", "--increment", "--incremental", action="store_true", help=takes)
     group.add_argument(
         "--new-key", action="store_true", help="make a new API key, the old one ends 更换 API 密钥"
+    )
+    parser.add_argument(
+        "-n", "--kb-name", nargs="+", default=[], help="only these, with -i 仅处理这些知识库"
     )
     return parser
 
@@ -28,6 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Read flags and settings, do what was asked for, and return the exit status."""
     flags = make_parser().parse_args()
+    from server.increment import increment
     from server.knowledge_base.maintenance import create_tables, mint_key, recreate_indexes
 
     try:
@@ -42,6 +48,8 @@ def main() -> int:
             recreate_indexes(settings)
         if flags.new_key:
             print(mint_key(settings))
+        if flags.increment:
+            return increment(settings, flags.kb_name)
     except ZhiwenError as error:
         print(error.message(choose_language(settings.server.language)), file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from benchmarks.upload import MODES
 from configs import ROOT
+from server.knowledge_base.splitters import SPLITTERS
 
 SETS = ("cmrc2018dev", "xquad_zh", "xquad_en")
 NONE: Mapping[str, tuple[int, str]] = MappingProxyType({})
@@ -17,11 +18,12 @@ def parse_flags(
     *,
     modes: Sequence[str] = tuple(MODES),
     numbers: Mapping[str, tuple[int, str]] = NONE,
+    has_splitter: bool = False,
 ) -> argparse.Namespace:
     """Read the flags; all modes of the common sets unless some are named.
 
     The first line of ``text`` says what the benchmark is. ``numbers`` are flags of its own, each
-    with its default and what it means.
+    with its default and what it means. With ``has_splitter`` there is one for the way to cut.
     """
     parser = argparse.ArgumentParser(description=text.splitlines()[0] if text else "")
     shared = ROOT.parent / "shared" / "data"
@@ -30,6 +32,8 @@ def parse_flags(
     parser.add_argument("--name", action="append", help="a set; may be repeated")
     parser.add_argument("--mode", action="append", choices=modes, help="default: all")
     parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
+    if has_splitter:
+        parser.add_argument("--splitter", choices=list(SPLITTERS), help="default: recursive")
     for flag, (default, meaning) in numbers.items():
         parser.add_argument(flag, type=int, default=default, help=meaning)
     flags = parser.parse_args()

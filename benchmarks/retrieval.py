@@ -4,7 +4,8 @@
 
 "passages": every passage is a file of its own and one chunk. "chunk250" and "chunk500": whole
 documents are uploaded and split at 250/50 and 500/100 characters; right is a chunk of the right
-document that overlaps the right passage and contains an answer.
+document that overlaps the right passage and contains an answer. ``--splitter NAME`` cuts in another
+way than usual; with "token" the sizes are tokens.
 """
 
 import sys
@@ -41,7 +42,7 @@ class Piece:
 
 def main() -> None:
     """Measure and report."""
-    flags = parse_flags(__doc__)
+    flags = parse_flags(__doc__, has_splitter=True)
     results: dict[str, float] = {}
     baselines: dict[str, float] = {}
     gains: dict[str, tuple[NDArray[np.float64], Sequence[str]]] = {}
@@ -49,7 +50,7 @@ def main() -> None:
         questions = read_set(flags.data, name)
         for mode in flags.mode:
             prefix = f"{name}.{mode}"
-            ours, theirs = run(questions, mode)
+            ours, theirs = run(questions, mode, flags.splitter)
             results |= label(prefix, measure(ours))
             for method, judged in theirs.items():
                 baselines |= label(f"{method}.{prefix}", measure(judged))
@@ -58,6 +59,8 @@ def main() -> None:
     low, high = bootstrap_gain(gains)
     results |= {"macro.gain_vs_bm25.low": float(low), "macro.gain_vs_bm25.high": float(high)}
     settings = {"sets": flags.name, "modes": flags.mode, "reference": REFERENCE}
+    if flags.splitter:
+        settings["splitter"] = flags.splitter
     if flags.json:
         print_report("retrieval", settings, results, baselines)
     else:
@@ -70,11 +73,13 @@ def firsts(judged: Sequence[Judged]) -> NDArray[np.float64]:
     return np.array([item.ranks[:1] == (1,) for item in judged], np.float64)
 
 
-def run(questions: QuestionSet, mode: str) -> tuple[list[Judged], dict[str, list[Judged]]]:
+def run(
+    questions: QuestionSet, mode: str, splitter: str | None = None
+) -> tuple[list[Judged], dict[str, list[Judged]]]:
     """Ingest a set and rank all its questions, with our retrieval and with the baselines."""
     files = choose_files(questions, mode)
     with open_service() as container:
-        create(container, mode)
+        create(container, mode, splitter)
         ingest(container, files, f"{questions.name}.{mode}: ingest")
         container.calibrator.refresh(KB)
         pieces = list(read_pieces(container, questions, files))

@@ -25,7 +25,9 @@ PARTS: Mapping[str, str] = MappingProxyType(
     {  # the longest prefix counts; what is not named is "rest"
         "server.knowledge_base.loaders": "read",
         "server.knowledge_base.parse": "read",
+        "server.knowledge_base.chunking": "split",
         "server.knowledge_base.splitters": "split",
+        "server.knowledge_base.titles": "split",
         "server.knowledge_base.document_embedder": "embed",
         "server.knowledge_base.embedders": "embed",
         "embeddings": "embed",

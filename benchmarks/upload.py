@@ -14,10 +14,12 @@ KB = "bench"
 MODES = {"passages": (20_000, 0), "chunk250": (250, 50), "chunk500": (500, 100)}
 
 
-def create(container: Container, mode: str) -> None:
-    """Create the empty knowledge base of a mode."""
+def create(container: Container, mode: str, splitter: str | None = None) -> None:
+    """Create the empty knowledge base of a mode; the splitter is the usual one if None is given."""
     chunk_size, overlap = MODES[mode]
-    container.knowledge_bases.create(KB, chunk_size=chunk_size, chunk_overlap=overlap)
+    container.knowledge_bases.create(
+        KB, splitter=splitter, chunk_size=chunk_size, chunk_overlap=overlap
+    )
 
 
 def choose_files(questions: QuestionSet, mode: str) -> tuple[Passage, ...]:

@@ -47,6 +47,7 @@ def check_url(url: str) -> str:
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
+SplitterName = Literal["recursive", "markdown", "sentence", "token", "table"]
 
 
 class Section(BaseModel):
@@ -90,8 +91,10 @@ class AuthSettings(Section):
 class KnowledgeBaseSettings(Section):
     default: str
     create_samples: bool
+    splitter: SplitterName
     chunk_size: int = Field(ge=20, le=20_000)
     chunk_overlap: int = Field(ge=0, le=10_000)
+    zh_title_enhance: bool
     max_file_mb: Positive
     max_extracted_mb: Positive
     max_unpacked_mb: Positive
@@ -101,6 +104,8 @@ class KnowledgeBaseSettings(Section):
     ocr_timeout_s: int = Field(ge=0)
     parse_memory_mb: int = Field(ge=128)
     keep_versions: int = Field(ge=0, le=1000)
+    watch_s: float = Field(ge=0)
+    coverage_limit: float = Field(ge=0, le=1)
 
     @model_validator(mode="after")
     def check_overlap(self) -> "KnowledgeBaseSettings":

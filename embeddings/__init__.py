@@ -1,5 +1,6 @@
 """Embedding models by name. Knows no storage and no retrieval."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -40,6 +41,16 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> Vectors:
         """Return float32 (dimension,), a unit vector; with the model's query instruction."""
+        ...
+
+    def find_tokens(self, text: str) -> Sequence[int]:
+        """Return the offset of the first character of each token, in order, without special ones.
+
+        The text is not cut to what the model takes. The weights are not loaded.
+
+        Raises:
+            EmbeddingFailed: the tokenizer cannot be loaded.
+        """
         ...
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from embeddings import Runtime, Vectors
+from embeddings.words import find_words
 from server.datatypes import Language
 
 
@@ -44,3 +45,7 @@ class HashingEmbedder:
         if norm == 0:
             vector[0] = norm = 1
         return vector / np.float32(norm)
+
+    def find_tokens(self, text: str) -> list[int]:
+        """Return where words, Chinese characters and signs begin: it has no tokens of its own."""
+        return find_words(text)

@@ -76,6 +76,13 @@ class MiniLmEmbedder:
         vector: Vectors = self.embed_documents([text])[0]
         return vector
 
+    def find_tokens(self, text: str) -> list[int]:
+        """Return where the tokens of a text begin."""
+        with self._loading:
+            tokenizer = self._uncut_tokenizer
+        (encoding,) = tokenizer.encode_batch([text], add_special_tokens=False)
+        return [start for start, _ in encoding.offsets]
+
     def _load(self) -> "tuple[Tokenizer, Any]":  # onnxruntime has no types
         with self._loading:  # an exception leaves nothing behind, so the next call tries again
             return self._model
@@ -89,6 +96,15 @@ class MiniLmEmbedder:
             return load_tokenizer(folder), load(graph, self.threads)
         except (ImportError, OSError, ValueError) as error:
             raise EmbeddingFailed(model=NAME, reason=str(error)) from error
+
+    @cached_property
+    def _uncut_tokenizer(self) -> "Tokenizer":
+        try:
+            tokenizer = load_tokenizer(locate_model())
+        except (ImportError, OSError, ValueError) as error:
+            raise EmbeddingFailed(model=NAME, reason=str(error)) from error
+        tokenizer.no_truncation()
+        return tokenizer
 
 
 def group_by_length(rows: list[NDArray[np.int64]], batch_tokens: int) -> Iterator[list[int]]:

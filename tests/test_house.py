@@ -27,14 +27,10 @@ PLUGIN_TABLES = {  # folder: (module with the table, its name, files that are no
     "embeddings": (
         "embeddings",
         "EMBEDDERS",
-        {"bert_graph", "frames", "openvino_session", "process", "serve"},
+        {"bert_graph", "frames", "openvino_session", "process", "serve", "words"},
     ),
     "server/knowledge_base/loaders": ("server.knowledge_base.loaders", "LOADERS", None),
-    "server/knowledge_base/splitters": (
-        "server.knowledge_base.splitters",
-        "SPLITTERS",
-        {"borders"},
-    ),
+    "server/knowledge_base/splitters": ("server.knowledge_base.splitters", "SPLITTERS", None),
     "server/knowledge_base/indexes": (
         "server.knowledge_base.indexes",
         "DENSE_INDEXES",

@@ -10,8 +10,13 @@ import streamlit as st
 from server.schemas.native import KnowledgeBase
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
+from webui_pages.coverage_words import count_incomplete
 from webui_pages.dialogs import begin_page, open_dialog
-from webui_pages.knowledge_bases_create import name_model, open_create_dialog
+from webui_pages.knowledge_bases_create import (
+    name_model,
+    name_splitter,
+    open_create_dialog,
+)
 from webui_pages.knowledge_bases_files import show_files
 from webui_pages.knowledge_bases_jobs import forget_jobs, open_history, show_jobs
 from webui_pages.knowledge_bases_reindex import open_reindex_dialog
@@ -120,15 +125,24 @@ def describe(base: KnowledgeBase) -> None:
     """Say what the knowledge base is for and how it is searched."""
     if base.info:
         st.text(base.info)
-    st.caption(
-        f"{describe_languages(set(base.languages))}  \n"
-        + text(
-            "knowledge_bases.facts",
-            model=plain(name_model(base.embedding_model)),
-            size=base.chunk_size,
-            overlap=base.chunk_overlap,
-        )
-    )
+    st.caption(f"{describe_languages(set(base.languages))}  \n{describe_cutting(base)}")
+    if told := count_incomplete(base):
+        st.markdown(f":orange[:material/warning: {told}]")
+
+
+def describe_cutting(base: KnowledgeBase) -> str:
+    """Say which model the knowledge base has and how its documents are cut."""
+    facts = {
+        "model": plain(name_model(base.embedding_model)),
+        "size": base.chunk_size,
+        "overlap": base.chunk_overlap,
+    }
+    if base.splitter == "token":
+        told = text("knowledge_bases.facts_tokens", **facts)
+    else:
+        told = text("knowledge_bases.facts", **facts)
+    way = text("knowledge_bases.facts_splitter", splitter=name_splitter(base.splitter))
+    return f"{told} · {way}"
 
 
 def describe_languages(known: set[str]) -> str:

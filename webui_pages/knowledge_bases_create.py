@@ -1,9 +1,11 @@
 """The dialog that creates a knowledge base. Does not know what is put into it."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import streamlit as st
 
+from configs.settings import SplitterName
 from server.schemas.native import CreateKnowledgeBase
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
@@ -41,9 +43,17 @@ def read_form(client: ApiClient) -> CreateKnowledgeBase:
         status = client.status()
         defaults = status.settings["kb"]
         model = ask_model([status.embedding_model], text("knowledge_bases.embedding_help"))
+        splitter = ask_splitter(defaults["splitter"])
         size, overlap = ask_chunks(int(defaults["chunk_size"]), int(defaults["chunk_overlap"]))
+        is_enhanced = ask_titles(bool(defaults["zh_title_enhance"]))
     return CreateKnowledgeBase(
-        name=name, info=info, embedding_model=model, chunk_size=size, chunk_overlap=overlap
+        name=name,
+        info=info,
+        embedding_model=model,
+        splitter=splitter,
+        chunk_size=size,
+        chunk_overlap=overlap,
+        zh_title_enhance=is_enhanced,
     )
 
 
@@ -54,6 +64,28 @@ def ask_model(models: Sequence[str], explained: str) -> str:
         list(dict.fromkeys([*models, NO_MODEL])),
         format_func=name_model,
         help=explained,
+    )
+
+
+def ask_splitter(chosen: str) -> SplitterName:
+    """Return the splitter that is chosen, at first the one given."""
+    names = get_args(SplitterName)
+    splitter: SplitterName = st.selectbox(
+        text("knowledge_bases.splitter"),
+        names,
+        index=names.index(chosen) if chosen in names else 0,
+        format_func=name_splitter,
+        help=text("knowledge_bases.splitter_help"),
+    )
+    return splitter
+
+
+def ask_titles(is_chosen: bool) -> bool:
+    """Return whether chunks are to carry Chinese titles."""
+    return st.checkbox(
+        text("knowledge_bases.zh_title_enhance"),
+        is_chosen,
+        help=text("knowledge_bases.zh_title_enhance_help"),
     )
 
 
@@ -69,6 +101,18 @@ def ask_chunks(size: int, overlap: int) -> tuple[int, int]:
 def name_model(model: str) -> str:
     """Return an embedding model as the list shows it."""
     return text("knowledge_bases.embedding_none") if model == NO_MODEL else model
+
+
+def name_splitter(splitter: str) -> str:
+    """Return a splitter as the list shows it."""
+    names = {
+        "recursive": text("knowledge_bases.splitter_recursive"),
+        "markdown": text("knowledge_bases.splitter_markdown"),
+        "sentence": text("knowledge_bases.splitter_sentence"),
+        "token": text("knowledge_bases.splitter_token"),
+        "table": text("knowledge_bases.splitter_table"),
+    }
+    return names.get(splitter, splitter)
 
 
 def create(client: ApiClient, wanted: CreateKnowledgeBase) -> None:

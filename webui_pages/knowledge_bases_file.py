@@ -8,6 +8,7 @@ import streamlit as st
 from server.schemas.native import ChunkText, File, FileText
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
+from webui_pages.coverage_words import account, incomplete
 from webui_pages.dialogs import open_dialog
 from webui_pages.knowledge_bases_versions import forget_restored, present_file, show_versions
 from webui_pages.markup import plain
@@ -44,10 +45,21 @@ def show_file(client: ApiClient, base: str, file: File) -> None:
             download_url(base, file.name),
             icon=":material/download:",
         )
+    show_coverage(file)
     try:
         show_contents(client, base, file)
     except ApiError as error:
         show_error(error)
+
+
+def show_coverage(file: File) -> None:
+    """Say what of a file was not read, and which of its pages are from pictures."""
+    lines = list(account(file.coverage)) if file.coverage else []
+    if incomplete(file):
+        told = "  \n".join(lines) or text("knowledge_bases.coverage_part")
+        st.warning(told, icon=":material/warning:")
+    elif lines:
+        st.caption("  \n".join(lines))
 
 
 def show_contents(client: ApiClient, base: str, file: File) -> None:

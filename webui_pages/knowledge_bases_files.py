@@ -5,9 +5,10 @@ from math import ceil
 
 import streamlit as st
 
-from server.schemas.native import File
+from server.schemas.native import Coverage, File
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
+from webui_pages.coverage_words import account, incomplete, mark
 from webui_pages.dialogs import open_dialog
 from webui_pages.knowledge_bases_file import open_file_dialog
 from webui_pages.markup import plain
@@ -88,9 +89,10 @@ def draw_row(client: ApiClient, base: str, file: File, *, is_all: bool) -> bool:
             label_visibility="collapsed",
         )
     with name:
-        key = f"kb_open_{base}_{file.name}"
-        if st.button(plain(file.name), key=key, type="tertiary", icon=":material/description:"):
-            open_file_dialog(client, base, file)
+        if coverage := incomplete(file):
+            draw_marked(client, base, file, coverage)
+        else:
+            draw_name(client, base, file)
     bytes_.caption(size(file.size))
     chunks.caption(str(file.chunks))
     updated.caption(moment(file.updated_at))
@@ -103,6 +105,21 @@ def draw_row(client: ApiClient, base: str, file: File, *, is_all: bool) -> bool:
         key=f"kb_download_{base}_{file.name}",
     )
     return is_picked
+
+
+def draw_name(client: ApiClient, base: str, file: File) -> None:
+    """Draw the name of a file, which opens it."""
+    key = f"kb_open_{base}_{file.name}"
+    if st.button(plain(file.name), key=key, type="tertiary", icon=":material/description:"):
+        open_file_dialog(client, base, file)
+
+
+def draw_marked(client: ApiClient, base: str, file: File, coverage: Coverage) -> None:
+    """Draw the name of a file that was not read in full, with a mark that says so."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        draw_name(client, base, file)
+        told = "  \n".join(account(coverage))
+        st.badge(mark(coverage), icon=":material/warning:", color="orange", help=told)
 
 
 def spoken(name: str) -> str:

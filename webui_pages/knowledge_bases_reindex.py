@@ -7,7 +7,7 @@ from server.schemas.native import KnowledgeBase
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
 from webui_pages.dialogs import open_dialog
-from webui_pages.knowledge_bases_create import ask_chunks, ask_model
+from webui_pages.knowledge_bases_create import ask_chunks, ask_model, ask_splitter, ask_titles
 from webui_pages.knowledge_bases_jobs import watch
 from webui_pages.markup import plain
 from webui_pages.session import show_error
@@ -33,10 +33,14 @@ def read_form(client: ApiClient, base: KnowledgeBase) -> Reindex:
     with st.expander(text("knowledge_bases.advanced"), icon=":material/tune:"):
         models = [base.embedding_model, client.status().embedding_model]
         model = ask_model(models, text("jobs.reread_model_help"))
+        splitter = ask_splitter(base.splitter)
         size, overlap = ask_chunks(base.chunk_size, base.chunk_overlap)
+        is_enhanced = ask_titles(base.zh_title_enhance)
     return Reindex(
+        splitter=splitter if splitter != base.splitter else None,
         chunk_size=size if size != base.chunk_size else None,
         chunk_overlap=overlap if overlap != base.chunk_overlap else None,
+        zh_title_enhance=is_enhanced if is_enhanced != base.zh_title_enhance else None,
         embedding_model=model if model != base.embedding_model else None,
     )
 

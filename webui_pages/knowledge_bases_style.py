@@ -23,6 +23,7 @@ STYLE = """
 .st-key-kb_files [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; gap: .6rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); }
 .st-key-kb_files [data-testid="stColumn"] { min-width: 0; }
+.st-key-kb_files [data-testid="stColumn"] [data-testid="stHorizontalBlock"] { border: 0; }
 .st-key-kb_files [data-testid="stCaptionContainer"] p { white-space: nowrap; }
 .st-key-kb_files button { text-align: left; min-height: 0; overflow-wrap: anywhere; }
 @media (max-width: 640px) {

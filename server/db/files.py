@@ -1,7 +1,7 @@
 """Files, chunks, vectors and the change log in SQL. Knows no files on disk and no index."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from server.datatypes import Chunk, Document, Passage, heading_changes
+from server.datatypes import Chunk, Coverage, Document, Passage, heading_changes
 from server.db.models import (
     ChangeRow,
     ChunkRow,
@@ -41,6 +41,8 @@ class NewFile:
     chunk_overlap: int
     vectors: StoredVectors | None
     upload: int = 0  # what was uploaded later has a greater one
+    splitter: str = "recursive"
+    zh_title_enhance: bool = False
 
 
 def find_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
@@ -200,10 +202,20 @@ def describe(row: FileRow, new: NewFile, revision: int) -> None:
         [len(block.text), block.kind, block.page, kept, further]
         for block, (kept, further) in zip(blocks, heading_changes(blocks), strict=True)
     ]
+    row.coverage = asdict(new.document.coverage)
+    row.completeness = completeness(new.document.coverage)
     row.chunk_count = len(new.chunks)
+    row.splitter, row.zh_title_enhance = new.splitter, new.zh_title_enhance
     row.chunk_size, row.chunk_overlap = new.chunk_size, new.chunk_overlap
     row.revision = revision
     row.upload = max(row.upload or 0, new.upload)
+
+
+def completeness(coverage: Coverage) -> float | None:
+    """Return the share of the words that was read, 0 with gaps, None where nobody counted."""
+    if coverage.gaps:
+        return 0.0
+    return coverage.words_read / coverage.words if coverage.words else None
 
 
 def describe_chunk(row: FileRow, order: int, chunk: Chunk) -> dict[str, Any]:

@@ -38,6 +38,21 @@ def list_kbs(session: Session) -> list[tuple[KnowledgeBaseRow, int]]:
     return [(row, count) for row, count in session.execute(query)]
 
 
+def count_incomplete(
+    session: Session, limit: float, kb: KnowledgeBaseRow | None = None
+) -> dict[int, int]:
+    """Return how many files were read in a smaller share than ``limit``, or with gaps.
+
+    By the id of the knowledge base, of one or of all; those without such files are left out.
+    """
+    query = select(FileRow.kb_id, func.count().label("incomplete"))
+    query = query.where(FileRow.completeness < limit)
+    if kb is not None:
+        query = query.where(FileRow.kb_id == kb.id)
+    rows = session.execute(query.group_by(FileRow.kb_id))
+    return {row.kb_id: row.incomplete for row in rows}
+
+
 def add_kb(session: Session, row: KnowledgeBaseRow) -> KnowledgeBaseRow:
     """Add a knowledge base.
 

@@ -68,8 +68,10 @@ class KnowledgeBaseRow(Table):
     name_key: Mapped[str] = mapped_column(String(128), unique=True)  # case-folded: "A" is "a"
     info: Mapped[str] = mapped_column(Text, default="")
     embedding_model: Mapped[str] = mapped_column(String(200))
+    splitter: Mapped[str] = mapped_column(String(20), server_default="recursive")
     chunk_size: Mapped[int]
     chunk_overlap: Mapped[int]
+    zh_title_enhance: Mapped[bool] = mapped_column(default=False, server_default=false())
     revision: Mapped[int] = mapped_column(default=0)
     is_deleted: Mapped[bool] = mapped_column(default=False, server_default=false())
     calibration: Mapped[dict[str, Any] | None]  # of off-topic detection, with its revision
@@ -93,17 +95,24 @@ class FileRow(Table):
     # [length, kind, page, headings kept, further ones], up to 0.2.0 [length, kind, page, headings]
     blocks: Mapped[list[Any]] = mapped_column(deferred=True)
     chunk_count: Mapped[int]
+    splitter: Mapped[str] = mapped_column(String(20), server_default="recursive")
     chunk_size: Mapped[int]
     chunk_overlap: Mapped[int]
+    zh_title_enhance: Mapped[bool] = mapped_column(default=False, server_default=false())
     revision: Mapped[int]
     version: Mapped[int] = mapped_column(default=1, server_default="1")  # counts the uploads
     upload: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # job_file.id
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)  # when its bytes last changed
+    coverage: Mapped[dict[str, Any] | None]  # of ``Coverage``; None: read before it was noted
+    # What ``kb.coverage_limit`` is compared with, in SQL too: the share of the words that was
+    # read, 0 where there are gaps, None where nobody counted.
+    completeness: Mapped[float | None]
 
     __table_args__ = (
         UniqueConstraint("kb_id", "name"),
         Index(None, "kb_id", "revision"),
+        Index(None, "kb_id", "completeness"),  # it lies behind the text, which is long
         Index(None, "blob"),
     )
 

@@ -1,10 +1,12 @@
 """The embedding models in use, each built once. Knows no knowledge base and no vectors."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from configs.settings import EmbeddingSettings
 from embeddings import EMBEDDERS, Embedder
+from embeddings.words import find_words
 from server.errors import EmbeddingFailed, InvalidRequest
 from server.plugins import MissingPackage
 
@@ -63,3 +65,12 @@ class EmbedderPool:
             return []
         embedder = self.get(name)
         return sorted(embedder.languages) if embedder else []
+
+    def find_tokens(self, name: str, text: str) -> Sequence[int]:
+        """Return where the tokens of a text begin; without a model, its words and signs.
+
+        Raises:
+            EmbeddingFailed: the model cannot be loaded.
+        """
+        embedder = self.get(name)
+        return embedder.find_tokens(text) if embedder else find_words(text)

@@ -5,16 +5,16 @@ old or wholly new. Reading and embedding come before it, in processes that may d
 """
 
 import logging
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from configs.settings import KnowledgeBaseSettings
-from server.datatypes import Chunk, Document, Passage
+from server.datatypes import Passage
 from server.db.database import Database
 from server.db.files import NewFile, look_up_file, passages_of_files, put_file, same_content
 from server.db.jobs import NewJobFile, add_job_files, close_job, count_open, settle_file
@@ -26,14 +26,14 @@ from server.db.knowledge_bases import (
 )
 from server.db.models import FileRow, KnowledgeBaseRow
 from server.db.vectors import StoredVectors, pack_vectors
-from server.errors import DuplicateFile, InvalidRequest, LostFile
+from server.errors import DuplicateFile, LostFile
 from server.knowledge_base.analysis import index_text, language_of
 from server.knowledge_base.blobs import has_hash
+from server.knowledge_base.chunking import Cutting, choose_cutting, cut_document, cutting_of
 from server.knowledge_base.document_embedder import DocumentEmbedder
 from server.knowledge_base.embedders import EmbedderPool
 from server.knowledge_base.parsing import ParserPool
 from server.knowledge_base.paths import DataFolder
-from server.knowledge_base.splitters import SPLITTERS
 from server.knowledge_base.tasks import Progress, Task, Work
 
 logger = logging.getLogger(__name__)
@@ -46,10 +46,26 @@ class IngestOptions:
     override: bool = False
     chunk_size: int | None = None
     chunk_overlap: int | None = None
+    splitter: str | None = None
+    zh_title_enhance: bool | None = None
 
     def as_values(self) -> dict[str, Any]:
         """Return the options as JSON values."""
         return asdict(self)
+
+    def cutting(self, kb: KnowledgeBaseRow) -> Cutting:
+        """Return how the files are cut.
+
+        Raises:
+            InvalidRequest: the overlap asked for leaves no room for new text.
+        """
+        return choose_cutting(
+            kb,
+            splitter=self.splitter,
+            chunk_size=self.chunk_size,
+            chunk_overlap=self.chunk_overlap,
+            zh_title_enhance=self.zh_title_enhance,
+        )
 
 
 class Outdated(Exception):
@@ -99,15 +115,15 @@ class Ingest:
         """
         options = IngestOptions(**task.options)
         kb, present = self._look_up(task)
-        sizes = choose_sizes(kb, options)
+        cutting = options.cutting(kb)
         if present is not None:
-            if (present.blob, present.chunk_size, present.chunk_overlap) == (task.blob, *sizes):
+            if (present.blob, cutting_of(present)) == (task.blob, cutting):
                 return self._skip(task, "unchanged")
             if not options.override:
                 raise DuplicateFile(param="file_name", name=task.name)
             if present.upload > task.id:
                 return self._skip(task, "superseded")
-        new = self._read(task, kb, task.blob or "", sizes)
+        new = self._read(task, kb, task.blob or "", cutting)
         is_ended = self._store_upload(task, kb, new, override=options.override)
         logger.info("Added %r to %r, chunks: %d.", new.name, kb.name, len(new.chunks))
         self.on_stored(kb.id, task.name, not task.is_last())
@@ -132,7 +148,7 @@ class Ingest:
             return close_job(session, task.job_id)
 
     def read_again(self, task: Task) -> bool:
-        """Read a stored file anew, with the sizes of the job or of the knowledge base.
+        """Read a stored file anew, cut as the job or the knowledge base says.
 
         Raises:
             ZhiwenError, Outdated: nothing changed.
@@ -140,8 +156,8 @@ class Ingest:
         kb, present = self._look_up(task)
         if present is None:
             return self._skip(task, "gone")
-        sizes = choose_sizes(kb, IngestOptions(**task.options))
-        new = self._read(task, kb, present.blob, sizes)
+        cutting = IngestOptions(**task.options).cutting(kb)
+        new = self._read(task, kb, present.blob, cutting)
         with self.database.write("reindexed_file") as session:
             current = next_revision(session, kb)
             if current.embedding_model != kb.embedding_model:
@@ -223,7 +239,7 @@ class Ingest:
                 row.upload = max(row.upload, task.id)
             return close_job(session, task.job_id)
 
-    def _read(self, task: Task, kb: KnowledgeBaseRow, blob: str, sizes: tuple[int, int]) -> NewFile:
+    def _read(self, task: Task, kb: KnowledgeBaseRow, blob: str, cutting: Cutting) -> NewFile:
         """Return all that will be stored of a file: its text, chunks and vectors."""
         task.tell(Progress("reading"))
         path = self.folder.blob(kb.name, blob)
@@ -240,7 +256,8 @@ class Ingest:
         except FileNotFoundError as error:
             self._look_up(task)  # the knowledge base may be gone, with its folder
             raise LostFile(param="file_name", name=task.name) from error
-        chunks = split(document, sizes)
+        tokenize = partial(self.embedders.find_tokens, kb.embedding_model)
+        chunks = cut_document(document, cutting, tokenize)
         passages = [
             Passage(
                 chunk_id=0,
@@ -260,8 +277,7 @@ class Ingest:
             size=size,
             document=document,
             chunks=chunks,
-            chunk_size=sizes[0],
-            chunk_overlap=sizes[1],
+            **asdict(cutting),
             vectors=vectors,
             upload=task.id,
         )
@@ -311,58 +327,3 @@ def check_unchanged(now: FileRow | None, then: FileRow | None) -> None:
     """
     if (now and (now.id, now.revision)) != (then and (then.id, then.revision)):
         raise Outdated
-
-
-def split(document: Document, sizes: tuple[int, int]) -> tuple[Chunk, ...]:
-    """Return the chunks of a document, given their size and overlap in characters."""
-    parts = SPLITTERS.get("recursive")(document, chunk_chars=sizes[0], overlap_chars=sizes[1])
-    pages = find_page_breaks(document)
-    starts = [start for start, _ in pages]
-    return tuple(
-        replace(
-            chunk,
-            page_breaks=tuple(
-                pages[bisect_right(starts, chunk.start) : bisect_left(starts, chunk.end)]
-            ),
-        )
-        for chunk in parts
-    )
-
-
-def choose_sizes(kb: KnowledgeBaseRow, options: IngestOptions) -> tuple[int, int]:
-    """Return the size of chunks and their overlap.
-
-    Raises:
-        InvalidRequest: the overlap asked for leaves no room for new text.
-    """
-    size = options.chunk_size or kb.chunk_size
-    return size, choose_overlap(size, options.chunk_overlap, kb.chunk_overlap)
-
-
-def choose_overlap(chunk_size: int, asked: int | None, usual: int) -> int:
-    """Return the overlap asked for, or the usual one as far as it fits the size of a chunk.
-
-    Raises:
-        InvalidRequest: more than half a chunk is asked for, which leaves no room for new text.
-    """
-    if asked is None:
-        return min(usual, chunk_size // 2)
-    if asked > chunk_size // 2:
-        raise InvalidRequest(
-            param="chunk_overlap",
-            problem_en=f"chunk_overlap {asked} must be at most half of chunk_size {chunk_size}",
-            problem_zh=f"chunk_overlap {asked} 不得超过 chunk_size {chunk_size} 的一半",
-        )
-    return asked
-
-
-def find_page_breaks(document: Document) -> list[tuple[int, int]]:
-    """Return (start, page) of every page that begins in a document, after the first."""
-    breaks: list[tuple[int, int]] = []
-    start, page = 0, document.blocks[0].page if document.blocks else None
-    for block in document.blocks:
-        if block.page is not None and block.page != page:
-            page = block.page
-            breaks.append((start, page))
-        start += len(block.text) + len(Document.SEPARATOR)
-    return breaks

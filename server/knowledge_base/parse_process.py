@@ -36,6 +36,7 @@ from server.knowledge_base.parse_wire import (
 )
 
 NICENESS = 5  # questions come first
+STATM = Path("/proc/self/statm")
 OOM_SCORE = Path("/proc/self/oom_score_adj")
 FIRST_TO_DIE = 500  # of 1000: where the host runs out of memory, the service shall live
 LONGEST_FILE = MIB  # loaders write nothing, but an import may leave byte code
@@ -48,10 +49,11 @@ def main() -> None:
     take_signals()
     die_with_service(values["lifeline"])
     requests, answers = take_pipes()
-    restrain(values["memory_mb"])
+    restrain()
     limits = Limits(values["max_chars"], values["max_pages"], values["max_unpacked_mb"])
     while (request := read(requests)) is not None:
         signal.alarm(values["timeout_s"] + values["ocr_s"] + GRACE_S)
+        allow_memory(values["memory_mb"])
         timed = replace(limits, ocr=ocr_time(answers, values["ocr_s"]))
         answer(answers, Path(request["path"]), request["name"], timed, values["memory_mb"])
         signal.alarm(0)
@@ -98,15 +100,31 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return os.fdopen(requests, "rb"), os.fdopen(answers, "wb")
 
 
-def restrain(memory_mb: int) -> None:
+def restrain() -> None:
     """Take from this process what a parser does not need."""
     faulthandler.enable()  # a crash in a C library then says where
     os.nice(NICENESS)
     die_first()
     lower(resource.RLIMIT_CORE, 0)
-    lower(resource.RLIMIT_FSIZE, LONGEST_FILE)
-    # Not RLIMIT_AS: libraries map far more than they touch.
-    lower(resource.RLIMIT_DATA, memory_mb * MIB)
+    # A program that converts files for a loader is started with a higher one.
+    set_soft(resource.RLIMIT_FSIZE, LONGEST_FILE)
+
+
+def allow_memory(memory_mb: int) -> None:
+    """Let the next file take so much memory beside what this process holds already.
+
+    What it holds are libraries and models, of which those for OCR are as large as a file may be.
+    Not RLIMIT_AS: libraries map far more than they touch.
+    """
+    sizes = STATM.read_text().split() if STATM.exists() else []
+    held = int(sizes[5]) * resource.getpagesize() if sizes else 0
+    set_soft(resource.RLIMIT_DATA, held + memory_mb * MIB)
+
+
+def set_soft(which: int, value: int) -> None:
+    """Set a limit that this process could raise again, as far as it may."""
+    _, hard = resource.getrlimit(which)
+    resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
 def die_first() -> None:

@@ -31,9 +31,13 @@ class DataFolder:
             raise ValueError(f"not a sha256: {sha256!r}")  # never user input
         return self.blobs(kb_name) / sha256
 
+    def content_folder(self, kb_name: str) -> Path:
+        """Return where people find and put files under their own names."""
+        return self.knowledge_base(kb_name) / "content"
+
     def content(self, kb_name: str, file_name: str) -> Path:
         """Return where people find a file under its own name."""
-        return self._inside(self.knowledge_base(kb_name) / "content", check_file_name(file_name))
+        return self._inside(self.content_folder(kb_name), check_file_name(file_name))
 
     def trash(self, kb_id: int) -> Path:
         """Return where the folder of a deleted knowledge base waits for its end."""

@@ -3,8 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Unpack
 
 from sqlalchemy import func, select
 
@@ -41,11 +42,14 @@ from server.errors import (
 )
 from server.errors.records import read_error, write_error
 from server.knowledge_base.blobs import BlobStore
+from server.knowledge_base.chunking import CuttingWishes, choose_cutting
+from server.knowledge_base.content_folder import ContentFolder
 from server.knowledge_base.content_view import ContentView
+from server.knowledge_base.content_watch import ContentWatch
 from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.document_embedder import DocumentEmbedder
 from server.knowledge_base.embedders import EmbedderPool
-from server.knowledge_base.ingest import Ingest, IngestOptions, choose_overlap
+from server.knowledge_base.ingest import Ingest, IngestOptions
 from server.knowledge_base.jobs import JobRunner
 from server.knowledge_base.names import check_file_name, check_kb_name
 from server.knowledge_base.parsing import ParseLimits, ParserPool
@@ -97,6 +101,10 @@ class KnowledgeBases:
             on_refused=self._after_refusal,
         )
         self.submissions = Submissions(database, blobs, embedders, self.jobs, on_change=on_change)
+        self.content = ContentFolder(database, blobs.folder, self.submissions)
+        self.watch = ContentWatch(
+            database, self.content, every_s=settings.watch_s, delete=self.delete_file
+        )
         self._refreshed: dict[int, float] = {}  # when, of the monotonic clock
 
     def create(
@@ -105,22 +113,19 @@ class KnowledgeBases:
         *,
         info: str = "",
         embedding_model: str | None = None,
-        chunk_size: int | None = None,
-        chunk_overlap: int | None = None,
+        **cutting: Unpack[CuttingWishes],
     ) -> KnowledgeBaseRow:
         """Create an empty knowledge base.
 
         Raises:
             InvalidName, DuplicateKnowledgeBase, InvalidRequest: nothing was created.
         """
-        size = chunk_size or self.settings.chunk_size
-        overlap = choose_overlap(size, chunk_overlap, self.settings.chunk_overlap)
+        chosen = choose_cutting(self.settings, **cutting)
         row = KnowledgeBaseRow(
             name=check_kb_name(name),
             info=info,
             embedding_model=self.embedders.check_name(embedding_model),
-            chunk_size=size,
-            chunk_overlap=overlap,
+            **asdict(chosen),
         )
         folder = self.blobs.folder.knowledge_base(row.name)
         if folder.exists() and not folder.is_dir():
@@ -344,9 +349,11 @@ class KnowledgeBases:
         self.blobs.recover(names)
         self.jobs.resume()
         self.upkeep.start()
+        self.watch.start()
 
     def close(self) -> None:
         """Stop working; what was accepted goes on at the next start."""
+        self.watch.close()
         self.jobs.stop()
         self.parsers.close()
         self.documents.close()

@@ -5,8 +5,8 @@ Bytes are on the disk before a job names them, and the job is in SQL before it b
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO, Unpack
 
 from sqlalchemy.orm import Session
 
@@ -24,8 +24,9 @@ from server.errors import (
 )
 from server.errors.records import write_error
 from server.knowledge_base.blobs import BlobStore
+from server.knowledge_base.chunking import CuttingWishes, choose_cutting, cutting_of
 from server.knowledge_base.embedders import EmbedderPool
-from server.knowledge_base.ingest import IngestOptions, choose_overlap
+from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.jobs import JobRunner
 from server.knowledge_base.loaders import check_format
 from server.knowledge_base.names import check_file_name
@@ -85,7 +86,7 @@ class Submissions:
             ZhiwenError: the error of the first file, if no file can be added.
         """
         kb = self._get(name)
-        choose_overlap(options.chunk_size or kb.chunk_size, options.chunk_overlap, kb.chunk_overlap)
+        options.cutting(kb)  # complains of options that do not go together
         taken: set[str] = set()
         files: list[NewJobFile] = []
         errors: list[ZhiwenError] = []
@@ -149,20 +150,19 @@ class Submissions:
         with self.database.read() as session:
             return find_kb(session, name)
 
-    def read_again(
-        self, name: str, *, chunk_size: int | None, chunk_overlap: int | None
-    ) -> Submitted:
+    def read_again(self, name: str, **wishes: Unpack[CuttingWishes]) -> Submitted:
         """Return the job that reads all files of a knowledge base anew.
 
-        Sizes that are given become those of the knowledge base, for later uploads too.
+        The options that are given become those of the knowledge base, for later uploads too.
 
         Raises:
             UnknownKnowledgeBase, InvalidRequest: there is no such job.
         """
         with self.database.write("reindex_job") as session:
             kb = find_kb(session, name)
-            kb.chunk_size = chunk_size or kb.chunk_size
-            kb.chunk_overlap = choose_overlap(kb.chunk_size, chunk_overlap, kb.chunk_overlap)
+            chosen = choose_cutting(kb, **wishes)
+            kb.splitter, kb.zh_title_enhance = chosen.splitter, chosen.zh_title_enhance
+            kb.chunk_size, kb.chunk_overlap = chosen.chunk_size, chosen.chunk_overlap
             rows = list_files(session, kb)
             files = [NewJobFile(row.name, row.blob, row.size) for row in rows]
             job = self._add(session, kb, "reindex", {}, files)
@@ -210,6 +210,6 @@ class Submissions:
             kb = find_kb(session, name)
             row = find_file(session, kb, check_file_name(file_name))
             earlier = find_version(session, row, version)
-        options = IngestOptions(True, row.chunk_size, row.chunk_overlap)
+        options = IngestOptions(True, **asdict(cutting_of(row)))
         file = NewJobFile(row.name, earlier.blob, earlier.size)
         return self._begin(kb, "add", options.as_values(), [file])

@@ -11,7 +11,9 @@ ROUTERS: Registry[APIRouter] = Registry(
         "status": "server.routes.status:router",
         "jobs": "server.routes.jobs:router",
         "versions": "server.routes.versions:router",  # before the files, whose names have slashes
+        "intake": "server.routes.intake:router",
         "knowledge_bases": "server.routes.knowledge_bases:router",
+        "split": "server.routes.split:router",
         "chat": "server.routes.chat:router",
         "conversations": "server.routes.conversations:router",
         "legacy knowledge base": "server.routes.legacy.knowledge_base:router",

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from server.chat.sources import describe_sources, number_hits
 from server.container import Container
 from server.datatypes import Language
+from server.db.knowledge_bases import count_incomplete
 from server.db.models import KnowledgeBaseRow
 from server.errors import InvalidRequest
 from server.knowledge_base.ingest import IngestOptions
@@ -46,20 +47,26 @@ router = APIRouter(prefix="/api/v1/knowledge_bases", tags=["knowledge bases"], r
 @router.get("", summary="List knowledge bases")
 def list_knowledge_bases(objects: Objects) -> list[KnowledgeBase]:
     """Return all knowledge bases by name."""
-    return [describe_kb(objects, kb, files) for kb, files in objects.knowledge_bases.list_all()]
+    listed = objects.knowledge_bases.list_all()
+    with objects.database.read() as session:
+        incomplete = count_incomplete(session, objects.settings.kb.coverage_limit)
+    return [describe_kb(objects, kb, files, incomplete.get(kb.id, 0)) for kb, files in listed]
 
 
 @router.post("", status_code=201, summary="Create a knowledge base")
 def create_knowledge_base(objects: Objects, body: CreateKnowledgeBase) -> KnowledgeBase:
     """Create an empty knowledge base."""
     kb = objects.knowledge_bases.create(**body.model_dump())
-    return describe_kb(objects, kb, 0)
+    return describe_kb(objects, kb, 0, 0)
 
 
 @router.get("/{name}", summary="Show a knowledge base")
 def show_knowledge_base(objects: Objects, name: str) -> KnowledgeBase:
     """Return one knowledge base."""
-    return describe_kb(objects, *objects.knowledge_bases.get(name))
+    kb, files = objects.knowledge_bases.get(name)
+    with objects.database.read() as session:
+        incomplete = count_incomplete(session, objects.settings.kb.coverage_limit, kb)
+    return describe_kb(objects, kb, files, incomplete.get(kb.id, 0))
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a knowledge base")
@@ -71,7 +78,8 @@ def delete_knowledge_base(objects: Objects, name: str) -> None:
 @router.get("/{name}/files", summary="List files")
 def list_files(objects: Objects, name: str) -> list[File]:
     """Return the files of a knowledge base by name."""
-    return [describe_file(row) for row in objects.knowledge_bases.list_files(name)]
+    limit = objects.settings.kb.coverage_limit
+    return [describe_file(row, limit) for row in objects.knowledge_bases.list_files(name)]
 
 
 @router.post(
@@ -98,14 +106,17 @@ async def upload_files(
     if background:
         return await accept_files(objects, wanted, name, files, options)
     job_id, outcomes = await add_files(objects, name, files, options)
-    return answer_outcomes(job_id, outcomes, wanted)
+    return answer_outcomes(objects, job_id, outcomes, wanted)
 
 
-def answer_outcomes(job_id: str | None, outcomes: list[Outcome], wanted: Language) -> JSONResponse:
+def answer_outcomes(
+    objects: Container, job_id: str | None, outcomes: list[Outcome], wanted: Language
+) -> JSONResponse:
     """Return what became of the files of an upload."""
     errors = [outcome.error for outcome in outcomes if outcome.error]
     status = 201 if not errors else 207 if len(errors) < len(outcomes) else errors[0].status
-    results = [describe_outcome(outcome, wanted) for outcome in outcomes]
+    limit = objects.settings.kb.coverage_limit
+    results = [describe_outcome(outcome, wanted, limit) for outcome in outcomes]
     body: dict[str, object] = {
         "job": job_id,
         "files": [result.model_dump(mode="json") for result in results],
@@ -126,7 +137,7 @@ async def accept_files(
     try:
         submitted = await submit_files(objects, name, files, options)
     except AllRefused as refused:
-        return answer_outcomes(None, refused_outcomes(refused), wanted)
+        return answer_outcomes(objects, None, refused_outcomes(refused), wanted)
     return accepted(await run_sync(read_job, objects, submitted.job.id, wanted))
 
 
@@ -137,17 +148,16 @@ def reindex(objects: Objects, wanted: Wanted, name: str, body: Reindex) -> JSONR
     Searches go on meanwhile, with what was there before.
     """
     submissions = objects.knowledge_bases.submissions
+    wishes = body.model_dump(exclude_none=True, exclude={"embedding_model"})
     if body.embedding_model is None:
-        submitted = submissions.read_again(
-            name, chunk_size=body.chunk_size, chunk_overlap=body.chunk_overlap
-        )
-    elif body.chunk_size is None and body.chunk_overlap is None:
+        submitted = submissions.read_again(name, **wishes)
+    elif not wishes:
         submitted = submissions.change_model(name, body.embedding_model)
     else:
         raise InvalidRequest(
             param="embedding_model",
-            problem_en="change either the embedding model or the sizes of the chunks at a time.",
-            problem_zh="向量模型与分块大小请分两次更改。",
+            problem_en="change either the embedding model or how files are cut at a time.",
+            problem_zh="向量模型与分块方式请分两次更改。",
         )
     return accepted(read_job(objects, submitted.job.id, wanted))
 
@@ -221,27 +231,32 @@ def search(objects: Objects, name: str, body: SearchRequest) -> SearchAnswer:
     )
 
 
-def describe_outcome(outcome: Outcome, wanted: Language) -> UploadedFile:
+def describe_outcome(outcome: Outcome, wanted: Language, coverage_limit: float) -> UploadedFile:
     """Return what became of a file as it is shown."""
     return UploadedFile(
         name=outcome.name,
-        file=describe_file(outcome.row) if outcome.row else None,
+        file=describe_file(outcome.row, coverage_limit) if outcome.row else None,
         outcome=outcome.done,
         same_content_as=outcome.same_content_as,
         error=describe_error(outcome.error, wanted) if outcome.error else None,
     )
 
 
-def describe_kb(objects: Objects, kb: KnowledgeBaseRow, files: int) -> KnowledgeBase:
+def describe_kb(
+    objects: Objects, kb: KnowledgeBaseRow, files: int, incomplete: int
+) -> KnowledgeBase:
     """Return a knowledge base as it is shown."""
     return KnowledgeBase(
         name=kb.name,
         info=kb.info,
         embedding_model=kb.embedding_model,
         languages=objects.embedders.languages(kb.embedding_model),
+        splitter=kb.splitter,
         chunk_size=kb.chunk_size,
         chunk_overlap=kb.chunk_overlap,
+        zh_title_enhance=kb.zh_title_enhance,
         files=files,
+        incomplete_files=incomplete,
         revision=kb.revision,
         created_at=kb.created_at,
     )

@@ -16,7 +16,7 @@ from server.errors.records import read_error
 from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.submission import AllRefused, Submitted, Upload
 from server.knowledge_base.tasks import ServiceStopping
-from server.schemas.fields import ChunkOverlap, ChunkSize
+from server.schemas.fields import ChunkOverlap, ChunkSize, Splitter, ZhTitleEnhance
 from server.schemas.native import ErrorDetail
 
 
@@ -24,9 +24,11 @@ def read_options(
     override: Annotated[bool, Form(description="Replace files of the same name")] = False,
     chunk_size: Annotated[ChunkSize | None, Form()] = None,
     chunk_overlap: Annotated[ChunkOverlap | None, Form()] = None,
+    splitter: Annotated[Splitter | None, Form()] = None,
+    zh_title_enhance: Annotated[ZhTitleEnhance | None, Form()] = None,
 ) -> IngestOptions:
     """Return how the files of an upload are added."""
-    return IngestOptions(override, chunk_size, chunk_overlap)
+    return IngestOptions(override, chunk_size, chunk_overlap, splitter, zh_title_enhance)
 
 
 Options = Annotated[IngestOptions, Depends(read_options)]

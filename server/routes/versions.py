@@ -13,7 +13,7 @@ from server.routes.downloads import send_file
 from server.routes.errors import ERRORS
 from server.routes.uploads import finish, read_outcomes
 from server.schemas.jobs import FileVersion
-from server.schemas.native import File
+from server.schemas.native import Coverage, File
 
 router = APIRouter(
     prefix="/api/v1/knowledge_bases/{name}/files/{file_name:path}/versions",
@@ -64,7 +64,8 @@ async def restore_version(objects: Objects, name: str, file_name: str, version: 
     submissions = objects.knowledge_bases.submissions
     submitted = await run_sync(submissions.restore_version, name, file_name, version)
     await finish(submitted)
-    return describe_file(await run_sync(read_restored, objects, name, submitted.job.id))
+    row = await run_sync(read_restored, objects, name, submitted.job.id)
+    return describe_file(row, objects.settings.kb.coverage_limit)
 
 
 def read_restored(objects: Container, name: str, job_id: str) -> FileRow:
@@ -79,7 +80,7 @@ def read_restored(objects: Container, name: str, job_id: str) -> FileRow:
     return outcome.row or objects.knowledge_bases.find_blob(name, outcome.name)[0]
 
 
-def describe_file(row: FileRow) -> File:
+def describe_file(row: FileRow, coverage_limit: float) -> File:
     """Return a file as it is shown."""
     return File(
         name=row.name,
@@ -90,4 +91,17 @@ def describe_file(row: FileRow) -> File:
         revision=row.revision,
         version=row.version,
         updated_at=row.updated_at,
+        coverage=describe_coverage(row, coverage_limit),
+    )
+
+
+def describe_coverage(row: FileRow, limit: float) -> Coverage | None:
+    """Return how much of a file was read, None for one that was read before it was noted."""
+    if row.coverage is None:
+        return None
+    words, words_read = row.coverage["words"], row.coverage["words_read"]
+    return Coverage(
+        **row.coverage,
+        share=words_read / words if words else None,
+        is_complete=row.completeness is None or row.completeness >= limit,
     )

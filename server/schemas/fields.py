@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from configs.settings import SplitterName
+
 MAX_TOP_K = 100
 MAX_CHUNK = 20_000
 
@@ -21,8 +23,21 @@ Threshold = Annotated[
 ]
 Temperature = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False)]
 MaxTokens = Annotated[int, Field(strict=True, le=1_000_000)]
-ChunkSize = Annotated[int, Field(ge=20, le=MAX_CHUNK, description="Most characters of a chunk")]
-ChunkOverlap = Annotated[int, Field(ge=0, le=MAX_CHUNK // 2, description="Shared characters")]
+ChunkSize = Annotated[
+    int,
+    Field(
+        ge=20,
+        le=MAX_CHUNK,
+        description='Most characters of a chunk, with the splitter "token" tokens',
+    ),
+]
+ChunkOverlap = Annotated[
+    int, Field(ge=0, le=MAX_CHUNK // 2, description="Shared characters or tokens")
+]
+Splitter = Annotated[SplitterName, Field(description="How documents are cut into chunks")]
+ZhTitleEnhance = Annotated[
+    bool, Field(description="Chunks carry the Chinese title above them as a heading")
+]
 
 
 def check_text(text: str) -> str:

@@ -5,7 +5,14 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from server.schemas.fields import ChunkOverlap, ChunkSize, Request, Text
+from server.schemas.fields import (
+    ChunkOverlap,
+    ChunkSize,
+    Request,
+    Splitter,
+    Text,
+    ZhTitleEnhance,
+)
 from server.schemas.native import ErrorDetail
 
 Stage = Literal["reading", "embedding", "storing"]
@@ -65,8 +72,10 @@ class JobFile(BaseModel):
 class Reindex(Request):
     """How all files are read again; what is left out stays as it is."""
 
+    splitter: Splitter | None = None
     chunk_size: ChunkSize | None = None
     chunk_overlap: ChunkOverlap | None = None
+    zh_title_enhance: ZhTitleEnhance | None = None
     embedding_model: Text | None = None
 
 

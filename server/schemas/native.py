@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from server.datatypes import GapKind, GapReason
 from server.schemas.fields import (
     ChunkOverlap,
     ChunkSize,
@@ -12,12 +13,14 @@ from server.schemas.fields import (
     MaxTokens,
     Question,
     Request,
+    Splitter,
     Temperature,
     Text,
     Threshold,
     Title,
     TopK,
     Turn,
+    ZhTitleEnhance,
 )
 
 
@@ -27,8 +30,10 @@ class CreateKnowledgeBase(Request):
     name: KbName
     info: Text = Field(default="", max_length=2000)
     embedding_model: Text | None = None
+    splitter: Splitter | None = None
     chunk_size: ChunkSize | None = None
     chunk_overlap: ChunkOverlap | None = None
+    zh_title_enhance: ZhTitleEnhance | None = None
 
 
 class KnowledgeBase(BaseModel):
@@ -38,15 +43,39 @@ class KnowledgeBase(BaseModel):
     info: str
     embedding_model: str
     languages: list[str]
+    splitter: str
     chunk_size: int
     chunk_overlap: int
+    zh_title_enhance: bool
     files: int
+    incomplete_files: int = Field(description="files that were not read in full")
     revision: int
     created_at: datetime
 
 
+class Gap(BaseModel):
+    """A part of a file that was not read; ``name`` is a page's number or what the file calls it."""
+
+    kind: GapKind
+    reason: GapReason
+    name: str
+
+
+class Coverage(BaseModel):
+    """How much of a file was read; ``is_complete`` goes by ``kb.coverage_limit`` and the gaps."""
+
+    words: int | None = Field(description="in the file, by a count of its own; null: not counted")
+    words_read: int
+    share: float | None = Field(description="of the words that was read, 0 to 1")
+    pages: int
+    pages_ocr: int = Field(description="read from their picture")
+    pages_blank: int
+    gaps: list[Gap]
+    is_complete: bool
+
+
 class File(BaseModel):
-    """A file of a knowledge base."""
+    """A file of a knowledge base; ``coverage`` is null if it was read before that was noted."""
 
     name: str
     title: str
@@ -56,6 +85,7 @@ class File(BaseModel):
     revision: int
     version: int
     updated_at: datetime
+    coverage: Coverage | None
 
 
 class UploadedFile(BaseModel):

@@ -93,9 +93,7 @@ def test_search_without_a_query_lists_the_chunks_of_a_file(client: TestClient, k
     assert {chunk["metadata"]["source"] for chunk in chunks} == {"pump.md"}
 
 
-@pytest.mark.parametrize(
-    "more", [{"to_vector_store": "false"}, {"docs": '{"a": []}'}, {"zh_title_enhance": "true"}]
-)
+@pytest.mark.parametrize("more", [{"to_vector_store": "false"}, {"docs": '{"a": []}'}])
 def test_what_upload_cannot_do_yet_is_refused_not_ignored(
     client: TestClient, kb: str, more: dict[str, str]
 ) -> None:

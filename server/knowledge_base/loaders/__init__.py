@@ -4,11 +4,13 @@ A format is one file here with a function ``load``, and one line in ``LOADERS``.
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import BinaryIO, Protocol
 
 from server.datatypes import Block, Document
 from server.errors import EmptyDocument, UnsupportedFormat
+from server.knowledge_base.loaders.counting import count_words
 from server.knowledge_base.loaders.limits import (
     MAX_HEADING_CHARS,
     MAX_HEADINGS,
@@ -25,7 +27,7 @@ class Loader(Protocol):
 
     ``file`` can be sought in and stays open; ``name`` is the user's name of the file, for the
     title and for messages. Table rows are lines that can be read without the others. A loader works
-    offline, writes no files, closes what it opens and may be called from several threads.
+    offline, leaves no files behind, closes what it opens and may be called from several threads.
 
     Raises:
         UnreadableDocument: the file is corrupt, encrypted or not of this format.
@@ -41,6 +43,7 @@ LOADERS: Registry[Loader] = Registry(
     {
         ".bmp": f"{PACKAGE}.picture:load",
         ".csv": f"{PACKAGE}.csv_table:load",
+        ".doc": f"{PACKAGE}.old_office:load_doc",
         ".docx": f"{PACKAGE}.docx_document:load",
         ".eml": f"{PACKAGE}.mail:load",
         ".enex": f"{PACKAGE}.evernote:load",
@@ -55,9 +58,11 @@ LOADERS: Registry[Loader] = Registry(
         ".markdown": f"{PACKAGE}.markdown:load",
         ".md": f"{PACKAGE}.markdown:load",
         ".mhtml": f"{PACKAGE}.web_archive:load",
+        ".msg": f"{PACKAGE}.message_file:load",
         ".odt": f"{PACKAGE}.odt:load",
         ".pdf": f"{PACKAGE}.pdf:load",
         ".png": f"{PACKAGE}.picture:load",
+        ".ppt": f"{PACKAGE}.old_office:load_ppt",
         ".pptx": f"{PACKAGE}.slides:load",
         ".py": f"{PACKAGE}.python_code:load",
         ".rst": f"{PACKAGE}.restructured:load",
@@ -66,6 +71,7 @@ LOADERS: Registry[Loader] = Registry(
         ".toml": f"{PACKAGE}.toml_data:load",
         ".tsv": f"{PACKAGE}.csv_table:load",
         ".txt": f"{PACKAGE}.txt:load",
+        ".xls": f"{PACKAGE}.old_workbook:load",
         ".xlsx": f"{PACKAGE}.workbook:load",
         ".xml": f"{PACKAGE}.xml_data:load",
     },
@@ -73,18 +79,31 @@ LOADERS: Registry[Loader] = Registry(
 # Files here that are no format but a part that several formats use.
 SHARED = frozenset(
     {
+        "charts",
+        "counting",
+        "docx_parts",
+        "drawings",
+        "embedded_pictures",
         "encoding",
+        "equations",
         "layout",
         "limits",
         "markup",
         "numbering",
         "numbers",
         "ocr",
+        "odt_parts",
+        "office_parts",
         "outline",
+        "packed_rtf",
         "pdf_tables",
         "prose",
         "reading_order",
         "records",
+        "running_heads",
+        "sheet_drawings",
+        "slide_comments",
+        "stripping",
         "tables",
         "xml_tree",
         "zipped",
@@ -121,7 +140,7 @@ def find_loader(name: str) -> Loader:
 
 
 def load_document(path: Path, name: str, limits: Limits) -> Document:
-    """Read a file with the loader for the extension of its name, and clean its text.
+    """Read a file with the loader for its extension, clean its text and count what was read.
 
     Raises:
         UnsupportedFormat: no loader has that extension.
@@ -138,7 +157,8 @@ def load_document(path: Path, name: str, limits: Limits) -> Document:
     if size_in_chars(blocks) > limits.max_chars:
         raise too_large(name, limits.max_chars)
     title = clean_line(loaded.title) or PurePath(name).stem
-    return Document(title[:MAX_TITLE_CHARS].rstrip(), blocks)
+    document = Document(title[:MAX_TITLE_CHARS].rstrip(), blocks, loaded.coverage)
+    return replace(document, coverage=count_words(document, path, name))
 
 
 def clean_block(block: Block) -> Block:

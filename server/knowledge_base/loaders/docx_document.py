@@ -6,13 +6,17 @@ from typing import BinaryIO
 
 import docx
 from docx.document import Document as DocxDocument
+from docx.exceptions import PythonDocxError
 from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
+from server.knowledge_base.loaders.docx_parts import PARAGRAPH, Beside, shown, text_of
+from server.knowledge_base.loaders.embedded_pictures import Pictures
 from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.numbering import Numbering, value
+from server.knowledge_base.loaders.office_parts import GRAPHICS
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold, sensible_title
 from server.knowledge_base.loaders.tables import Row, has_header, row_lines
@@ -21,31 +25,19 @@ from server.knowledge_base.loaders.zipped import DAMAGED_OFFICE, open_package
 HEADING_STYLE = re.compile(r"(?:heading|标题)\s*([1-9])", re.IGNORECASE)
 MAX_SPAN = 100
 
-PARAGRAPH, TABLE, TEXT = qn("w:p"), qn("w:tbl"), qn("w:t")
-SIGNS = {
-    PARAGRAPH: "\n",  # a paragraph in a paragraph is that of a text box
-    qn("w:tab"): "\t",
-    qn("w:br"): "\n",
-    qn("w:cr"): "\n",
-    qn("w:noBreakHyphen"): "-",
-}
+TABLE = qn("w:tbl")
 WRAPPERS = frozenset(map(qn, ("w:sdt", "w:sdtContent", "w:ins", "w:moveTo", "w:customXml")))
-# Text that is there twice: moved away, or a drawing for programs that cannot show the other one.
-COPIES = {
-    qn("w:moveFrom"),
-    "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
-}
 
 
 def load(file: BinaryIO, name: str, limits: Limits) -> Document:
-    """Read the body of the document: headings by their style, lists with markers, tables."""
+    """Read the body: headings by their style, lists with markers, tables; then headers, footers."""
     outline = Outline(name, max_chars=limits.max_chars)
     try:
         open_package(file, name, limits)
         document = docx.Document(file)
-        Body(document, outline).read()
+        Body(document, Pictures(outline, limits)).read()
         title = sensible_title(document.core_properties.title)
-    except DAMAGED_OFFICE as error:
+    except (*DAMAGED_OFFICE, PythonDocxError) as error:
         raise UnreadableDocument(
             name=name,
             reason_en="the Word document is damaged. Open it in Word, save it and upload it again.",
@@ -57,9 +49,11 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
 class Body:
     """Reads the paragraphs and tables of a document in their order."""
 
-    def __init__(self, document: DocxDocument, outline: Outline) -> None:
+    def __init__(self, document: DocxDocument, pictures: Pictures) -> None:
         self.root = document.element.body
-        self.outline = outline
+        self.part = document.part  # the part being read
+        self.outline = pictures.outline
+        self.beside = Beside(document.part, self.root, pictures)
         self.styles = {
             style.get(qn("w:styleId")): style
             for style in document.styles.element.iterfind(qn("w:style"))
@@ -73,6 +67,11 @@ class Body:
         """Add everything to the outline."""
         self.read_content(self.root)
         self.end_list()
+        self.outline.end_headings()
+        for part, head in self.beside.running_heads(self.root):
+            self.part = part
+            self.read_content(head)
+            self.end_list()
 
     def read_content(self, parent: BaseOxmlElement) -> None:
         """Add the paragraphs and tables right under ``parent``."""
@@ -84,20 +83,32 @@ class Body:
                 self.add_paragraph(element)
 
     def add_paragraph(self, paragraph: BaseOxmlElement) -> None:
-        """Add a heading, a list item or a text."""
+        """Add a heading, a list item or a text, and what it calls up."""
         text = text_of(paragraph).strip()
-        if not text:
-            return
+        if text:
+            self.add_text(paragraph, text)
+        self.add_beside(paragraph)
+
+    def add_text(self, paragraph: BaseOxmlElement, text: str) -> None:
+        """Add a heading, a list item or a text."""
         level = self.heading_level(paragraph)
         depth, marker = self.marker(paragraph)
         if level is not None:
             self.end_list()
-            self.outline.heading(level, f"{marker.strip('-')} {text}")
+            heading = text_of(paragraph, are_notes_marked=False)
+            self.outline.heading(level, f"{marker.strip('-')} {heading}")
         elif marker:
             self.items.append(f"{'  ' * depth}{marker} {text}")
         else:
             self.end_list()
             self.outline.add(text)
+
+    def add_beside(self, element: BaseOxmlElement) -> None:
+        """Add the notes, comments, pictures and charts that an element calls up."""
+        if any(each.tag in GRAPHICS for each in shown(element)):
+            self.end_list()
+        add_line = self.items.append if self.items else self.outline.add
+        self.beside.add(element, self.part, add_line)
 
     def end_list(self) -> None:
         """Add the list that was read as one block."""
@@ -159,6 +170,7 @@ class Body:
         ):
             header_rows += 1
         self.outline.table(row_lines(grid, header_rows=header_rows or int(has_header(grid))))
+        self.add_beside(table)
 
 
 def content(parent: BaseOxmlElement, tags: tuple[str, ...]) -> Iterator[BaseOxmlElement]:
@@ -168,17 +180,6 @@ def content(parent: BaseOxmlElement, tags: tuple[str, ...]) -> Iterator[BaseOxml
             yield element
         elif element.tag in WRAPPERS:
             yield from content(element, tags)
-
-
-def text_of(element: BaseOxmlElement) -> str:
-    """Return the text under an element, text boxes on lines of their own."""
-    parts: list[str] = []
-    for child in element.iterchildren():
-        if child.tag == TEXT:
-            parts.append(child.text or "")
-        elif child.tag not in COPIES:
-            parts += SIGNS.get(child.tag, ""), text_of(child)
-    return "".join(parts)
 
 
 def grid_rows(rows: list[BaseOxmlElement]) -> Iterator[Row]:

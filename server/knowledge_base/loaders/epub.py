@@ -1,15 +1,18 @@
 """Electronic books. Does not know the tags of their pages."""
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 from urllib.parse import unquote
 from zipfile import ZipFile
 
+from bs4 import BeautifulSoup
 from lxml import etree
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
+from server.knowledge_base.loaders.embedded_pictures import Pictures
 from server.knowledge_base.loaders.html import decode_page
 from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.markup import add_markup, parse
@@ -20,6 +23,7 @@ from server.knowledge_base.loaders.zipped import DAMAGED, open_package
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
 PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
+ADDRESS = re.compile(r"[a-z]+:|//", re.IGNORECASE)  # outside of the book, or in the page itself
 FONTS = ("idpf.org/2008/embedding", "adobe.com/pdf/enc#RC")  # only fonts are made unreadable so
 
 
@@ -30,7 +34,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
         with open_package(file, name, limits) as archive:
             require_readable(archive, name)
             place, package = read_package(archive, name)
-            add_pages(outline, archive, list(dict.fromkeys(pages(package, place))))
+            add_pages(outline, archive, limits, list(dict.fromkeys(pages(package, place))))
     except DAMAGED as error:
         raise UnreadableDocument(
             name=name,
@@ -41,8 +45,8 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     return outline.document(next(filter(None, titles), ""))
 
 
-def add_pages(outline: Outline, archive: ZipFile, hrefs: list[str]) -> None:
-    """Add the pages; those that are missing are named, if there are others.
+def add_pages(outline: Outline, archive: ZipFile, limits: Limits, hrefs: list[str]) -> None:
+    """Add the pages; those that are missing are noted, if there are others.
 
     Raises:
         LookupError: all of them are missing.
@@ -51,12 +55,30 @@ def add_pages(outline: Outline, archive: ZipFile, hrefs: list[str]) -> None:
     names = [href if href in parts else unquote(href) for href in hrefs]
     if names and parts.isdisjoint(names):
         raise LookupError("no page of the book is in it")
+    pictures = Pictures(outline, limits)
     for page in dict.fromkeys(names):
-        if page in parts:
-            add_markup(outline, parse(decode_page(archive.read(page), outline.name)))
-        else:
+        if page not in parts:
             outline.end_headings()
-            outline.add(f"未读取 not read: {posixpath.basename(page)}")
+            outline.miss("part", "damaged", posixpath.basename(page))
+            continue
+        soup = parse(decode_page(archive.read(page), outline.name))
+        before = len(outline.blocks)
+        add_markup(outline, soup)
+        if len(outline.blocks) == before:
+            for place in pictures_on(soup, page):
+                if place in parts:
+                    pictures.add(archive.read(place), place)
+                else:
+                    outline.miss("picture", "damaged", posixpath.basename(place))
+
+
+def pictures_on(soup: BeautifulSoup, page: str) -> Iterator[str]:
+    """Yield the places of the pictures in the book that a page shows."""
+    for tag in soup.find_all(["img", "image"]):
+        link = next((str(tag[key]) for key in ("src", "xlink:href", "href") if tag.get(key)), "")
+        path = unquote(link.partition("#")[0])
+        if path and not ADDRESS.match(path):
+            yield posixpath.normpath(posixpath.join(posixpath.dirname(page), path))
 
 
 def require_readable(archive: ZipFile, name: str) -> None:

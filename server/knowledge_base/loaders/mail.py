@@ -1,17 +1,18 @@
 """E-mail. Does not know the formats of what is attached."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email import message_from_binary_file, policy
 from email.message import EmailMessage, MIMEPart
 from io import BytesIO
 from typing import BinaryIO, cast
 
-from server.datatypes import Document
-from server.errors import TooLarge, UnreadableDocument, ZhiwenError
+from server.datatypes import Document, GapReason
+from server.errors import TooLarge, UnreadableDocument, UnsupportedFormat, ZhiwenError
 from server.knowledge_base.loaders import find_loader
 from server.knowledge_base.loaders.encoding import decode, try_decode
 from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.markup import add_markup, parse
+from server.knowledge_base.loaders.ocr import CannotRead
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold
 from server.knowledge_base.loaders.txt import add_text
@@ -47,14 +48,20 @@ def read_message(file: BinaryIO, name: str) -> EmailMessage:
 
 def add_message(outline: Outline, message: EmailMessage, limits: Limits, depth: int = 0) -> None:
     """Add a message under its subject."""
-    outline.heading(depth, str(message.get("Subject", "")))
-    heads = ((header, fold(str(message.get(header, "")))) for header in SHOWN)
-    outline.add("\n".join(f"{header}: {value}" for header, value in heads if value))
+    heads = {header: str(message.get(header, "")) for header in SHOWN}
+    add_head(outline, str(message.get("Subject", "")), heads, depth)
     body = message.get_body(("html", "plain"))
     if body is not None:
         add_body(outline, body)
     for part in attachments(message, body):
         add_attachment(outline, part, limits, depth + 1)
+
+
+def add_head(outline: Outline, subject: str, heads: Mapping[str, str], level: int) -> None:
+    """Add the subject as a heading, and the headers that are not empty."""
+    outline.heading(level, subject)
+    lines = (f"{header}: {fold(value)}" for header, value in heads.items() if value.strip())
+    outline.add("\n".join(lines))
 
 
 def attachments(message: EmailMessage, body: MIMEPart | None) -> Iterator[MIMEPart]:
@@ -95,17 +102,37 @@ def add_attachment(outline: Outline, part: MIMEPart, limits: Limits, level: int)
     Raises:
         TooLarge: the text of all together is too long.
     """
-    if part.get_content_type() == "message/rfc822" and level <= MAX_DEPTH:
+    name = fold(part.get_filename() or "")
+    if part.get_content_type() == "message/rfc822":
         inner = next(iter(part.iter_parts()), None)
         if isinstance(inner, EmailMessage):
-            add_message(outline, inner, limits, level)
-        return
-    name = fold(part.get_filename() or "")
+            if level <= MAX_DEPTH:
+                add_message(outline, inner, limits, level)
+            else:
+                outline.miss("attachment", "too_large", str(inner.get("Subject", "")) or name)
+            return
     data = cast(bytes, part.get_payload(decode=True) or b"")
+    add_file(outline, name, data, limits, level)
+
+
+def add_file(outline: Outline, name: str, data: bytes, limits: Limits, level: int) -> None:
+    """Add an attached file under its name; one that cannot be read is noted.
+
+    Raises:
+        TooLarge: the text of all together is too long.
+    """
     outline.heading(level, name)
     try:
         outline.include(find_loader(name)(BytesIO(data), name, limits))
     except TooLarge:
         raise
-    except ZhiwenError:
-        outline.add(f"附件未读取 attachment not read: {name}")
+    except ZhiwenError as error:
+        outline.miss("attachment", reason_of(error), name)
+
+
+def reason_of(error: ZhiwenError) -> GapReason:
+    """Return why an attachment cannot be read."""
+    if isinstance(error.__cause__, CannotRead):
+        return error.__cause__.reason
+    is_missing = isinstance(error.__cause__, FileNotFoundError)  # a program that would read it
+    return "unsupported" if is_missing or isinstance(error, UnsupportedFormat) else "damaged"

@@ -7,12 +7,8 @@ import logging
 import time
 from functools import cache
 from io import BytesIO
-from statistics import median
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from statistics import median_low
+from typing import TYPE_CHECKING, Any
 
 from server.datatypes import GapReason
 from server.errors import UnreadableDocument
@@ -21,13 +17,17 @@ from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.reading_order import arrange
 
+if TYPE_CHECKING:  # most documents have no pictures, and need no megabytes for them
+    import numpy as np
+    from numpy.typing import NDArray
+
 MAX_PIXELS = 50_000_000  # 7,000 x 7,000, more than a scanner makes of A3 at 400 dpi
 MIN_SIDE = 24  # pixels; what is smaller holds no word: lines, dots, bullets
 THREADS = 4  # beyond, a page gains little; other files are read at the same time
 SURE = 0.5  # of 1; below, the words of PP-OCR are noise more often than not
 FONT_SHARE = 0.75  # of the height of a box that PP-OCR finds around a line
 LARGER = 1.35  # boxes of one font differ by less
-DAMAGED = (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises
 
 REASONS: dict[GapReason, tuple[str, str]] = {
     "damaged": (
@@ -63,6 +63,9 @@ def read_picture(data: bytes, limits: Limits) -> list[Line]:
     Raises:
         CannotRead: it is damaged, too large, or there is no OCR or no time for it.
     """
+    import numpy as np
+    from PIL import Image, ImageOps
+
     require_time(limits)
     try:
         with Image.open(BytesIO(data)) as picture:
@@ -81,12 +84,14 @@ def read_picture(data: bytes, limits: Limits) -> list[Line]:
     return read_pixels(np.asarray(flat), limits)
 
 
-def read_pixels(pixels: NDArray[np.uint8], limits: Limits) -> list[Line]:
+def read_pixels(pixels: "NDArray[np.uint8]", limits: Limits) -> list[Line]:
     """Return the lines in a picture, ``pixels`` (height, width, 3) in RGB, in the order of reading.
 
     Raises:
         CannotRead: there is no OCR or no time for it.
     """
+    import numpy as np
+
     require_time(limits)
     found = load_engine()(np.ascontiguousarray(pixels[:, :, ::-1]))  # it takes BGR
     if found.txts is None or found.boxes is None:
@@ -97,7 +102,7 @@ def read_pixels(pixels: NDArray[np.uint8], limits: Limits) -> list[Line]:
         for text, box, score in zip(found.txts, found.boxes, found.scores, strict=True)
         if text.strip() and score >= SURE
     ]
-    usual = median(low - top for _, _, top, _, low in boxes) if boxes else 0
+    usual = median_low(low - top for _, _, top, _, low in boxes) if boxes else 0
     return arrange(
         [
             Line(text, left, right, height - low, font_size(low - top, usual))

@@ -1,6 +1,7 @@
 """OpenDocument texts. Does not know how a page is laid out."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 from zipfile import ZipFile
 
@@ -8,9 +9,12 @@ from lxml import etree
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
+from server.knowledge_base.loaders.embedded_pictures import Pictures
 from server.knowledge_base.loaders.limits import Limits
+from server.knowledge_base.loaders.odt_parts import CALLED, Beside, comment_of
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold, sensible_title
+from server.knowledge_base.loaders.running_heads import RunningHeads
 from server.knowledge_base.loaders.tables import Row, has_header, row_lines
 from server.knowledge_base.loaders.xml_tree import local_name, parse_xml
 from server.knowledge_base.loaders.zipped import DAMAGED, open_package
@@ -29,27 +33,34 @@ LEFT_OUT = {
 BREAKS = {"tab": "\t", "line-break": "\n"}
 ROW_GROUPS = {"table-header-rows", "table-rows", "table-row-group"}
 LINES = {"p", "h", "list-item", "list-header", "table-cell", "text-box"}  # have their own lines
+RUNNING = re.compile("(?:header|footer)(?:-left|-first)?")
+SAID = {"p", "list"}  # in a comment
 LINE_END = "\v"  # stands for where those begin and end until the blank lines are gone
 
 
 def load(file: BinaryIO, name: str, limits: Limits) -> Document:
-    """Read the body: headings by their level, lists, tables, notes where they are called."""
+    """Read the body: headings by their level, lists, tables, notes where they are called.
+
+    Then the headers and footers of pages.
+    """
     outline = Outline(name, max_chars=limits.max_chars)
     try:
         with open_package(file, name, limits) as archive:
             require_no_password(archive, name)
             content = parse_xml(archive.read("content.xml"), name)
-            meta = archive.read("meta.xml") if "meta.xml" in archive.namelist() else b"<meta/>"
-            title = title_of(parse_xml(meta, name))
+            styles = parse_xml(read_part(archive, "styles.xml"), name)
+            title = title_of(parse_xml(read_part(archive, "meta.xml"), name))
+            body = next((part for part in content.iter() if local_name(part) == "text"), None)
+            reader = Body((styles, content), Beside(archive, Pictures(outline, limits)))
+            if body is not None:
+                reader.read(body)
+            reader.read_running_heads(styles)
     except DAMAGED as error:
         raise UnreadableDocument(
             name=name,
             reason_en="the document is damaged or no OpenDocument text.",
             reason_zh="文档已损坏，或不是 OpenDocument 文本。",
         ) from error
-    body = next((part for part in content.iter() if local_name(part) == "text"), None)
-    if body is not None:
-        Body(content, outline).read(body)
     return outline.document(title)
 
 
@@ -63,6 +74,11 @@ def require_no_password(archive: ZipFile, name: str) -> None:
         )
 
 
+def read_part(archive: ZipFile, part: str) -> bytes:
+    """Return a part, an element without content where there is none."""
+    return archive.read(part) if part in archive.namelist() else b"<nothing/>"
+
+
 def title_of(meta: etree._Element) -> str:
     """Return the title that a person wrote into the properties, "" where there is none."""
     titles = (element.text or "" for element in meta.iter() if local_name(element) == "title")
@@ -72,11 +88,14 @@ def title_of(meta: etree._Element) -> str:
 class Body:
     """Reads the paragraphs, lists and tables of a document in their order."""
 
-    def __init__(self, content: etree._Element, outline: Outline) -> None:
-        self.outline = outline
+    def __init__(self, roots: Iterable[etree._Element], beside: Beside) -> None:
+        """Read the styles of lists from the roots, the parts with styles in them."""
+        self.outline = beside.outline
+        self.beside = beside
         self.starts = {  # the first number of the levels that count, by list style and level
             (get(style, "name"), number(level, "level")): number(level, "start-value")
-            for style in content.iter()
+            for root in roots
+            for style in root.iter()
             if local_name(style) == "list-style"
             for level in style
             if local_name(level) == "list-level-style-number" and get(level, "num-format", "1")
@@ -92,7 +111,7 @@ class Body:
                     self.add_heading(element)
                 case "p":
                     self.outline.add(text_of(element))
-                    self.add_tables(element)
+                    self.add_inside(element)
                 case "list":
                     self.read_list(element)
                     self.end_list()
@@ -104,7 +123,7 @@ class Body:
     def add_heading(self, element: etree._Element) -> None:
         """Add a heading, then what is anchored in it."""
         self.outline.heading(number(element, "outline-level"), text_of(element))
-        self.add_tables(element)
+        self.add_inside(element)
 
     def read_list(self, items: etree._Element, style: str = "", level: int = 1) -> None:
         """Read the lines of a list with dashes or numbers, nested ones indented.
@@ -128,7 +147,7 @@ class Body:
                     for line in lines_of(part):
                         self.lines.append(prefix + line)
                         prefix = " " * len(prefix)
-                    self.add_tables(part)
+                    self.add_inside(part)
 
     def mark(self, item: etree._Element, style: str, level: int) -> str:
         """Count an item of a list and return what stands before it."""
@@ -143,11 +162,29 @@ class Body:
         self.outline.add("\n".join(self.lines), "list")
         self.lines.clear()
 
-    def add_tables(self, element: etree._Element) -> None:
-        """Add the tables in the frames of a paragraph or in the cells of a row."""
-        for table in tables_in(element):
+    def add_inside(self, element: etree._Element) -> None:
+        """Add the tables, comments, pictures and objects in a paragraph or in a row of a table."""
+        for inside in insides_of(element):
             self.end_list()
-            self.add_table(table)
+            match local_name(inside):
+                case "table":
+                    self.add_table(inside)
+                case "annotation":
+                    said = (lines_of(part) for part in inside if local_name(part) in SAID)
+                    text = " ".join(fold(line) for lines in said for line in lines)
+                    self.outline.add(comment_of(inside, text))
+                case "object":
+                    self.read(self.beside.open_object(inside))
+                case _:
+                    self.beside.add_picture(inside)
+
+    def read_running_heads(self, styles: etree._Element) -> None:
+        """Add the headers and footers of all kinds of pages that say something new."""
+        self.outline.end_headings()
+        heads = RunningHeads()
+        for element in styles.iter():
+            if RUNNING.fullmatch(local_name(element)) and heads.is_news(text_of(element)):
+                self.read(element)
 
     def add_table(self, table: etree._Element) -> None:
         """Add a table; one of a single column only frames what is in it."""
@@ -161,7 +198,7 @@ class Body:
         headers = sum(local_name(row.getparent()) == "table-header-rows" for row in rows)
         self.outline.table(row_lines(grid, header_rows=headers or int(has_header(grid))))
         for row in rows:
-            self.add_tables(row)
+            self.add_inside(row)
 
 
 def own_rows(table: etree._Element) -> Iterator[etree._Element]:
@@ -173,13 +210,13 @@ def own_rows(table: etree._Element) -> Iterator[etree._Element]:
             yield from own_rows(part)
 
 
-def tables_in(element: etree._Element) -> Iterator[etree._Element]:
-    """Yield the tables inside an element, without those that are inside of them."""
+def insides_of(element: etree._Element) -> Iterator[etree._Element]:
+    """Yield the tables and what else is ``CALLED`` in an element, without what is in them."""
     for child in element:
-        if local_name(child) == "table":
+        if local_name(child) == "table" or local_name(child) in CALLED:
             yield child
         elif local_name(child) not in LEFT_OUT:
-            yield from tables_in(child)
+            yield from insides_of(child)
 
 
 def grid_rows(rows: list[etree._Element]) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
 from zipfile import ZipFile
@@ -14,10 +15,12 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
+from server.knowledge_base.loaders.embedded_pictures import Pictures
 from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.numbers import show_number
 from server.knowledge_base.loaders.outline import Outline
-from server.knowledge_base.loaders.prose import fold, sensible_title
+from server.knowledge_base.loaders.prose import CHINESE, fold, sensible_title
+from server.knowledge_base.loaders.sheet_drawings import BOOK, Drawings, without_drawings
 from server.knowledge_base.loaders.tables import NUMERIC, Row, has_header, row_lines
 from server.knowledge_base.loaders.xml_tree import local_name, parse_xml
 from server.knowledge_base.loaders.zipped import DAMAGED_OFFICE, open_package
@@ -25,6 +28,7 @@ from server.knowledge_base.loaders.zipped import DAMAGED_OFFICE, open_package
 MAX_HEADER_ROWS = 4
 MAX_MERGED = 1_000_000  # cells of a sheet; openpyxl makes an object of each
 Cells = dict[int, str | None]  # by column
+Bounds = tuple[int, int, int, int]  # left, top, right, bottom
 AREA = re.compile(rb'<mergeCell\b[^>]*\bref="([A-Z]+\d+:[A-Z]+\d+)"')
 
 
@@ -33,13 +37,14 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     outline = Outline(name, max_chars=limits.max_chars)
     try:
         with open_package(file, name, limits) as archive:
-            listed = parse_xml(archive.read("xl/workbook.xml"), name)
+            listed = parse_xml(archive.read(BOOK), name)
             require_sane_merges(archive, name)
-        book = openpyxl.load_workbook(file, data_only=True)
-        if len(book.sheetnames) < sum(local_name(each) == "sheet" for each in listed.iter()):
-            raise ValueError("openpyxl passes over sheets that are not there")
-        for sheet in book.worksheets:
-            add_sheet(outline, sheet)
+            book = openpyxl.load_workbook(without_drawings(archive) or file, data_only=True)
+            if len(book.sheetnames) < sum(local_name(each) == "sheet" for each in listed.iter()):
+                raise ValueError("openpyxl passes over sheets that are not there")
+            drawings = Drawings(archive, Pictures(outline, limits))
+            for sheet in book.worksheets:
+                add_sheet(outline, sheet, drawings)
         title = sensible_title(book.properties.title or "")
     except DAMAGED_OFFICE as error:
         raise UnreadableDocument(
@@ -55,32 +60,54 @@ def require_sane_merges(archive: ZipFile, name: str) -> None:
     for part in archive.namelist():
         if part.startswith("xl/worksheets/"):
             areas = AREA.findall(archive.read(part))
-            bounds = (range_boundaries(area.decode()) for area in areas)
-            merged = sum((right - left + 1) * (low - top + 1) for left, top, right, low in bounds)
-            if merged > MAX_MERGED:
-                raise UnreadableDocument(
-                    name=name,
-                    reason_en=f"{merged:,} of its cells are merged, and {MAX_MERGED:,} is the most "
-                    "that can be read. Merge fewer.",
-                    reason_zh=f"其中 {merged:,} 个单元格被合并，最多可读取 {MAX_MERGED:,} 个。"
-                    "请减少合并范围。",
-                )
+            require_sane_areas((range_boundaries(area.decode()) for area in areas), name)
 
 
-def add_sheet(outline: Outline, sheet: Worksheet) -> None:
-    """Add the tables of a sheet, which empty rows part; lines of one cell are text."""
+def require_sane_areas(bounds: Iterable[Bounds], name: str) -> None:
+    """Refuse areas of merged cells, of one sheet, that are larger than a person makes them."""
+    merged = sum((right - left + 1) * (low - top + 1) for left, top, right, low in bounds)
+    if merged > MAX_MERGED:
+        raise UnreadableDocument(
+            name=name,
+            reason_en=f"{merged:,} of its cells are merged, and {MAX_MERGED:,} is the most "
+            "that can be read. Merge fewer.",
+            reason_zh=f"其中 {merged:,} 个单元格被合并，最多可读取 {MAX_MERGED:,} 个。"
+            "请减少合并范围。",
+        )
+
+
+def add_sheet(outline: Outline, sheet: Worksheet, drawings: Drawings) -> None:
+    """Add the tables of a sheet, its comments and what is drawn on it, under its name."""
     cells = sheet._cells.values()  # ``iter_rows`` would make all cells up to the last one
-    comments = [cell for cell in cells if cell.comment]
-    found = list(tables(read_rows(cells, sheet.merged_cells.ranges)))
-    if found or comments:
-        outline.heading(1, sheet.title)
-    for rows in found:
-        while rows and is_line(rows[0]):
-            outline.add(next(filter(None, rows.pop(0))))
-        if rows:
-            outline.table(row_lines(rows, header_rows=header_rows(rows)))
-    for cell in comments:
-        outline.add(f"{cell.coordinate}: {fold(cell.comment.text)}")
+    comments = [f"{cell.coordinate}: {fold(cell.comment.text)}" for cell in cells if cell.comment]
+    is_hidden = sheet.sheet_state != "visible"
+    with under_name(outline, sheet.title, is_hidden=is_hidden):
+        add_tables(outline, read_rows(cells, sheet.merged_cells.ranges))
+        for comment in comments:
+            outline.add(comment)
+        drawings.add(sheet.title)
+
+
+@contextmanager
+def under_name(outline: Outline, title: str, *, is_hidden: bool) -> Iterator[None]:
+    """Put what is added under the name of its sheet, which alone is not added."""
+    if is_hidden:
+        title += "（隐藏）" if CHINESE.search(title) else " (hidden)"
+    before = len(outline.blocks)
+    outline.heading(1, title)
+    added = len(outline.blocks)
+    yield
+    if len(outline.blocks) == added:
+        del outline.blocks[before:]
+
+
+def add_tables(outline: Outline, rows: dict[int, Cells]) -> None:
+    """Add the tables of a sheet, which empty rows part; lines of one cell are text."""
+    for table in tables(rows):
+        while table and is_line(table[0]):
+            outline.add(next(filter(None, table.pop(0))))
+        if table:
+            outline.table(row_lines(table, header_rows=header_rows(table)))
 
 
 def read_rows(

@@ -3,11 +3,12 @@
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from server.datatypes import Block, Document
+from server.knowledge_base.splitters.lengths import Characters, Lengths
 
 
 class Border(IntEnum):
@@ -21,6 +22,9 @@ class Border(IntEnum):
     PHRASE = 5  # comma
     SPACE = 6
 
+
+# Where a sentence, or what stands on its own like one, has ended.
+SENTENCE_ENDS = (Border.HEADING, Border.BLOCK, Border.LINE, Border.SENTENCE)
 
 CLOSING = r"[”’」』）》】〉)\]\"']*"
 INNER = (  # ends of sentences, clauses, phrases and words
@@ -52,14 +56,21 @@ class Whole:
 class Borders:
     """The places to cut a document, sorted, each the first character of what follows."""
 
-    def __init__(self, document: Document, *, chunk_chars: int) -> None:
-        """Find all places; rows and headings longer than ``chunk_chars`` may be cut inside."""
+    def __init__(
+        self, document: Document, *, chunk_size: int, lengths: Lengths | None = None
+    ) -> None:
+        """Find all places; rows and headings longer than ``chunk_size`` may be cut inside.
+
+        Lengths are counted in characters if nothing else is given.
+        """
         self.text = document.text
+        self.lengths = lengths or Characters()
         self.places: dict[Border, list[int]] = {border: [] for border in Border}
         self.wholes: list[Whole] = []
         self.headings: dict[int, int] = {}  # end to start of each heading
         self.block_starts: list[int] = []
-        self.chunk_chars = chunk_chars
+        self.chunk_size = chunk_size
+        self.blocks = document.blocks
         start = 0
         after_heading = False
         for block in document.blocks:
@@ -78,7 +89,8 @@ class Borders:
         for line, end in lines(self.text, start, start + len(block.text)):
             if line > start:
                 self.places[Border.LINE].append(line)
-            if block.kind in ("heading", "table") and end - line <= self.chunk_chars:
+            is_fitting = self.lengths.count(line, end) <= self.chunk_size
+            if block.kind in ("heading", "table") and is_fitting:
                 self.wholes.append(Whole(line, end))
             else:
                 self.add_inner(line, end)
@@ -96,15 +108,19 @@ class Borders:
 
     def last(self, border: Border, low: int, high: int) -> int | None:
         """Return the last place with ``low <= place <= high``."""
-        places = self.places[border]
-        index = bisect_right(places, high) - 1
-        return places[index] if index >= 0 and places[index] >= low else None
+        return last_of(self.places[border], low, high)
 
     def first(self, border: Border, low: int, high: int) -> int | None:
         """Return the first place with ``low <= place < high``."""
-        places = self.places[border]
-        index = bisect_left(places, low)
-        return places[index] if index < len(places) and places[index] < high else None
+        return first_of(self.places[border], low, high)
+
+    def merged(self, borders: Iterable[Border]) -> list[int]:
+        """Return the places of several kinds, sorted."""
+        return sorted({place for border in borders for place in self.places[border]})
+
+    def block_at(self, place: int) -> Block:
+        """Return the block that a character is in."""
+        return self.blocks[bisect_right(self.block_starts, place) - 1]
 
     def whole_at(self, place: int) -> Whole | None:
         """Return the row or heading that a cut at ``place`` would part, if any."""
@@ -126,6 +142,32 @@ class Borders:
             or character in JOINERS
             or self.text[place - 1] == JOINERS[0]
         )
+
+
+def last_of(places: Sequence[int], low: int, high: int) -> int | None:
+    """Return the last of sorted places with ``low <= place <= high``."""
+    index = bisect_right(places, high) - 1
+    return places[index] if index >= 0 and places[index] >= low else None
+
+
+def first_of(places: Sequence[int], low: int, high: int) -> int | None:
+    """Return the first of sorted places with ``low <= place < high``."""
+    index = bisect_left(places, low)
+    return places[index] if index < len(places) and places[index] < high else None
+
+
+def trimmed(text: str, start: int, end: int) -> int:
+    """Return the end without the white space before it."""
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return end
+
+
+def skip_space(text: str, start: int, end: int) -> int:
+    """Return the start of what follows the white space."""
+    while start < end and text[start].isspace():
+        start += 1
+    return start
 
 
 def lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -56,7 +56,6 @@ def list_files(objects: Objects, knowledge_base_name: KbName) -> ListAnswer:
 
 def refuse_unsupported(
     to_vector_store: Annotated[Literal["true", "True", "1"], Form()] = "true",
-    zh_title_enhance: Annotated[Literal["false", "False", "0"], Form()] = "false",
     docs: Annotated[Literal["", "{}"], Form()] = "",
 ) -> None:
     """Refuse what an upload of 0.2.x could ask for and this one does not do yet."""

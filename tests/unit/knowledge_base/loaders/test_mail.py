@@ -2,6 +2,7 @@
 
 import pytest
 
+from server.datatypes import Gap, GapReason
 from server.errors import TooLarge, UnreadableDocument
 from tests.unit.knowledge_base.loaders.conftest import Read
 from tests.unit.knowledge_base.loaders.mails import make_mail, make_mhtml
@@ -38,15 +39,27 @@ def test_attachments_are_read_under_their_names(read: Read) -> None:
     assert (blocks[-1].text, blocks[-1].headings) == ("保养", ("报价", "plan.docx"))
 
 
-@pytest.mark.parametrize("name", ["photo.psd", "broken.docx", "empty.pdf", "no name"])
-def test_an_attachment_that_cannot_be_read_is_named_and_costs_only_itself(
-    read: Read, name: str
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("photo.psd", "unsupported"),
+        ("broken.docx", "damaged"),
+        ("empty.pdf", "damaged"),
+        ("all.zip", "unsupported"),
+        ("all.7z", "unsupported"),
+        ("all.tar.gz", "unsupported"),
+        ("scan.png", "no_ocr"),
+        ("no name", "unsupported"),
+    ],
+)
+def test_an_attachment_that_cannot_be_read_is_noted_and_costs_only_itself(
+    read: Read, name: str, reason: GapReason
 ) -> None:
     mail = make_mail("The pump.", attached={name: b"\0\1\2", "a.txt": b"The lamp."})
-    text = read("a.eml", mail.as_bytes()).text
-    assert f"not read: {name}" in text
-    assert "The pump." in text
-    assert text.endswith("The lamp.")
+    document = read("a.eml", mail.as_bytes())
+    assert document.coverage.gaps == (Gap("attachment", reason, name),)
+    assert "The pump." in document.text
+    assert document.text.endswith("The lamp.")
 
 
 def test_a_forwarded_mail_is_read_with_what_it_holds(read: Read) -> None:
@@ -62,7 +75,9 @@ def test_mails_in_mails_without_end_are_read_or_refused(read: Read) -> None:
     mail = make_mail("The innermost.", subject="0")
     for depth in range(1, 30):
         mail = make_mail(f"Mail {depth}.", subject=str(depth), forwarded=mail)
-    assert "Mail 29." in read("a.eml", mail.as_bytes()).text
+    document = read("a.eml", mail.as_bytes())
+    assert "Mail 29." in document.text
+    assert document.coverage.gaps == (Gap("attachment", "too_large", "23"),)
 
 
 def test_attachments_count_against_the_limit_together(read: Read) -> None:

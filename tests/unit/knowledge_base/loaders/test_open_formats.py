@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from server.datatypes import Gap
 from server.errors import UnreadableDocument
 from tests.unit.knowledge_base.loaders.conftest import Read
 from tests.unit.knowledge_base.loaders.packages import make_epub, make_odt, zip_up
@@ -263,13 +264,14 @@ def test_names_of_pages_are_read_as_they_are_stored(read: Read, stored: str) -> 
     assert read("a.epub", make_book(items, {stored: "<p>pump</p>"})).text == "pump"
 
 
-def test_a_page_that_is_missing_is_named(read: Read) -> None:
+def test_a_page_that_is_missing_is_noted(read: Read) -> None:
     items = "".join(
         f'<item id="{name}" href="{name}.xhtml" media-type="text/html"/>' for name in "abc"
     )
     pages = {"a.xhtml": "<p>one</p>", "c.xhtml": "<p>three</p>"}
-    texts = [block.text for block in read("a.epub", make_book(items, pages)).blocks]
-    assert texts == ["one", "未读取 not read: b.xhtml", "three"]
+    document = read("a.epub", make_book(items, pages))
+    assert [block.text for block in document.blocks] == ["one", "three"]
+    assert document.coverage.gaps == (Gap("part", "damaged", "b.xhtml"),)
     with pytest.raises(UnreadableDocument, match="damaged"):
         read("a.epub", make_book(items, {}))
 

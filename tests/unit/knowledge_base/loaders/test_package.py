@@ -6,7 +6,7 @@ from tests.unit.knowledge_base.loaders.conftest import Read
 
 @pytest.mark.parametrize("name", ["notes", "notes.exe", "notes.txt.zip", ".txt"])
 def test_unknown_extension_is_refused_with_the_known_ones(read: Read, name: str) -> None:
-    with pytest.raises(UnsupportedFormat, match=r"\.csv, \.docx, .*\.txt"):
+    with pytest.raises(UnsupportedFormat, match=r"\.csv, \.doc, .*\.txt"):
         read(name, "text")
 
 
@@ -20,7 +20,7 @@ def test_characters_beyond_the_basic_plane_are_kept(read: Read) -> None:
 
 
 def test_marks_without_a_letter_are_no_text(read: Read) -> None:
-    with pytest.raises(EmptyDocument, match="OCR"):
+    with pytest.raises(EmptyDocument):
         read("a.txt", "。。。 —— \x00 ***")
 
 

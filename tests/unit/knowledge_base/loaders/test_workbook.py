@@ -30,7 +30,7 @@ def test_each_row_carries_its_labels_under_the_name_of_its_sheet(read: Read) -> 
     assert [block.text for block in document.blocks] == [
         "价格",
         "名称：泵；价格：12.5；日期：2024-05-01\n名称：灯；价格：8",
-        "old",
+        "old (hidden)",
         "secret: pump",
     ]
     assert document.blocks[1].headings == ("价格",)

@@ -10,7 +10,7 @@ SENTENCES = [f"第{number}句话说明了一件重要的事情。" for number in
 
 def cut(*blocks: Block | str, size: int, overlap: int = 0) -> list[Chunk]:
     wrapped = tuple(Block(block) if isinstance(block, str) else block for block in blocks)
-    return list(split(Document("t", wrapped), chunk_chars=size, overlap_chars=overlap))
+    return list(split(Document("t", wrapped), chunk_size=size, chunk_overlap=overlap))
 
 
 def texts(*blocks: Block | str, size: int, overlap: int = 0) -> list[str]:
@@ -159,7 +159,7 @@ def test_time_grows_with_the_text_only(piece: str) -> None:
 
         kind = "table" if "\n" in piece else "text"
         text = piece * (chars // len(piece))
-        split(Counted("t", (Block(text, kind),)), chunk_chars=500, overlap_chars=100)
+        split(Counted("t", (Block(text, kind),)), chunk_size=500, chunk_overlap=100)
         return CountingText.read
 
     assert reads(400_000) <= 11 * max(reads(40_000), 1)
