@@ -92,6 +92,8 @@ def draw_work(job: Job) -> str:
 
 def name_stage(file: WorkingFile) -> str:
     """Return what is being done with a file."""
+    if file.stage == "reading" and file.total:
+        return text("jobs.ocr", page=file.done, pages=file.total)
     if file.stage == "reading":
         return text("jobs.reading")
     if file.stage == "storing":

@@ -83,9 +83,13 @@ def describe(session: Session, job: JobRow) -> JobState:
 
 
 def measure(found: Mapping[str, tuple[int, int]], working: Sequence[JobFileRow]) -> float:
-    """Return how much of a job is done, 0 to 1; files in work count by their chunks."""
+    """Return how much of a job is done, 0 to 1; files in work count by their chunks.
+
+    Pages read by OCR do not count: the chunks of the same file come after them.
+    """
     sizes = {status: size + files * FILE_BYTES for status, (files, size) in found.items()}
     total = sum(sizes.values())
-    parts = ((file.size + FILE_BYTES) * file.done / file.total for file in working if file.total)
+    counted = [file for file in working if file.total and file.stage != "reading"]
+    parts = ((file.size + FILE_BYTES) * file.done / file.total for file in counted)
     left = sizes.get("queued", 0) - sum(parts)
     return 1 - left / total if total else 1.0

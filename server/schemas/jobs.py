@@ -20,7 +20,7 @@ Outcome = Literal["added", "replaced", "unchanged", "superseded", "gone"]
 
 
 class WorkingFile(BaseModel):
-    """A file in work; ``done`` and ``total`` count its chunks that are embedded."""
+    """A file in work; ``done`` and ``total`` count chunks embedded, or pages read by OCR."""
 
     name: str
     stage: Stage | None

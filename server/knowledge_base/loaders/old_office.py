@@ -36,6 +36,7 @@ SETTINGS = {
         "BlockUntrustedRefererLinks": "true",
         "DisablePythonRuntime": "true",
     },
+    "Office.Writer/Content/Update": {"Link": "2"},  # text of other files is never taken in
     # What is asked for nevertheless goes to a port of this machine where nobody listens.
     "Inet/Settings": {
         "ooInetProxyType": "1",

@@ -97,6 +97,7 @@ def test_how_a_job_ended_is_said(
     [
         (None, 0, "waiting for its turn"),
         ("reading", 0, "reading"),
+        ("reading", 400, "read page 120 of 400 by OCR"),
         ("embedding", 400, "embedding 120 of 400"),
         ("embedding", 0, "embedding"),
         ("storing", 400, "storing"),
