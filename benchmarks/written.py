@@ -161,7 +161,10 @@ def write_text(sentences: list[str]) -> bytes:
 def write_legacy(sentences: list[str]) -> bytes:
     """Return plain text in the encoding that Windows once used."""
     text = "\r\n\r\n".join(sentences)
-    return text.encode("cp1252" if text.isascii() or "number" in text else "gb18030", "replace")
+    try:
+        return text.encode("cp1252")
+    except UnicodeEncodeError:
+        return text.encode("gb18030")
 
 
 def write_csv(sentences: list[str]) -> bytes:

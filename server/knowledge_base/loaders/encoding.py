@@ -15,6 +15,7 @@ BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
 )
 CONTROL = re.compile("[\x00-\x06\x0e-\x19\x1c-\x1f\x7f]")  # others occur in logs and old files
 NOT_ASCII = re.compile("[^\x00-\x7f]")
+SIDE_BY_SIDE = re.compile("[^\x00-\x7f]{2}")
 MAX_CONTROL_SHARE = 0.02  # text has next to none, compiled or packed data has a tenth and more
 STRAY_CONTROLS = 2  # even in a short text
 MIN_COMMON_SHARE = 0.75  # real sentences reach 0.9, text in the wrong one of the two stays below
@@ -70,12 +71,18 @@ def decode_with_nul(data: bytes) -> str | None:
 
 
 def decode_legacy(data: bytes) -> str | None:
-    """Decode bytes that are not UTF-8: in a Chinese encoding, or a western one."""
-    text = most_usual(data, ("gb18030", "big5hkscs"))
-    if text is not None:
-        return text
-    text = try_decode(data, "cp1252")
-    return text if text is not None and is_western(text) else None
+    """Decode bytes that are not UTF-8: in a Chinese encoding, or a western one.
+
+    A western sign and the letter behind it make a Chinese character too: "°C" is 蚓. In Chinese
+    text many such characters stand side by side.
+    """
+    western = try_decode(data, "cp1252")
+    if western is not None and not is_western(western):
+        western = None
+    chinese = most_usual(data, ("gb18030", "big5hkscs"))
+    if chinese is not None and (western is None or SIDE_BY_SIDE.search(chinese)):
+        return chinese
+    return western
 
 
 def most_usual(data: bytes, encodings: tuple[str, ...]) -> str | None:

@@ -47,6 +47,12 @@ def test_western_text_is_recognised(text: str) -> None:
     assert decode(text.encode("cp1252"), "a.txt") == text
 
 
+@pytest.mark.parametrize("sign", ["35 °C", "§A", "5 µm and £B", "a ›b ‹c"])
+def test_a_western_sign_and_its_letter_are_no_chinese_character(sign: str) -> None:
+    text = f"Dissolve the salts one at a time, at {sign}, and stir for ten minutes. " * 3
+    assert decode(text.encode("cp1252"), "a.txt") == text
+
+
 def test_a_stray_nul_does_not_make_text_binary() -> None:
     text = "A log line with a NUL\0 in it, written by a careless program.\n"
     assert decode(text.encode(), "a.log") == text
