@@ -208,6 +208,17 @@ class ChatSettings(Section):
     max_history: int = Field(ge=0)
 
 
+class SourceSettings(Section):
+    web: bool
+    allow_private: bool
+    web_ports: tuple[Port, ...]
+    page_timeout_s: Positive
+    sql: bool
+    sql_folders: tuple[ProjectPath, ...]
+    sql_timeout_s: Positive
+    max_sync_mb: Positive
+
+
 class LoggingSettings(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -228,6 +239,7 @@ class Settings(BaseSettings):
     llm: LlmSettings
     workers: WorkerSettings
     chat: ChatSettings
+    sources: SourceSettings
     ui: UiSettings
     logging: LoggingSettings
 

@@ -20,10 +20,12 @@ from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.embedders import EmbedderPool
 from server.knowledge_base.job_book import JobBook
 from server.knowledge_base.lock import FolderLock
+from server.knowledge_base.pages import DRAWERS
 from server.knowledge_base.paths import DataFolder
 from server.knowledge_base.retrieval import Retriever
 from server.knowledge_base.samples import create_samples
 from server.knowledge_base.service import KnowledgeBases
+from server.knowledge_base.synchroniser import Sources
 from server.llm.client import LlmClient
 from server.model_workers.shared_secret import prove, shared_secret
 from server.network import base_url, is_loopback, needs_key, ui_host
@@ -61,6 +63,9 @@ class Container:
             settings=settings.kb,
             on_change=self.calibrator.schedule,
         )
+        self.sources = Sources(
+            self.knowledge_bases, settings=settings.sources, kb_settings=settings.kb
+        )
         self.jobs = JobBook(self.database)
         self.llm = open_llm(settings)
         self.prompts = PromptBook(settings.paths.prompts)
@@ -74,6 +79,7 @@ class Container:
             self.conversations,
             settings=settings,
         )
+        self.page_slots = CapacityLimiter(DRAWERS)  # who waits for one of them holds no thread
         # Few, so that long uploads leave threads for questions.
         self.upload_slots = CapacityLimiter(max(1, settings.server.threads // 4))
         self._lock = FolderLock(self.folder)
@@ -106,6 +112,7 @@ class Container:
         self.keys.load()
         if needs_key(self.settings) and not self.settings.auth.api_key:
             self.keys.mint_first(self._tell_key)
+        self.sources.recover()
         self.knowledge_bases.recover()
         if self.settings.kb.create_samples:
             create_samples(
@@ -124,6 +131,7 @@ class Container:
         """Give everything back."""
         await self.llm.close()
         self.calibrator.close()
+        self.sources.close()
         self.knowledge_bases.close()
         self.indexes.close()
         self.database.close()

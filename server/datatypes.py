@@ -105,6 +105,7 @@ class Passage:
     title: str
     order: int  # place among the chunks of its file, from 0
     chunk: Chunk
+    origin: str | None = None  # of a file that comes from a source: its address
 
 
 @dataclass(frozen=True, slots=True)

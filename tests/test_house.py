@@ -31,6 +31,7 @@ PLUGIN_TABLES = {  # folder: (module with the table, its name, files that are no
     ),
     "server/knowledge_base/loaders": ("server.knowledge_base.loaders", "LOADERS", None),
     "server/knowledge_base/splitters": ("server.knowledge_base.splitters", "SPLITTERS", None),
+    "server/knowledge_base/sources": ("server.knowledge_base.sources", "SOURCES", None),
     "server/knowledge_base/indexes": (
         "server.knowledge_base.indexes",
         "DENSE_INDEXES",

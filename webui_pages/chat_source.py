@@ -4,7 +4,9 @@ import streamlit as st
 
 from server.schemas.native import FileText, Source
 from webui_pages.catalogue import text
+from webui_pages.chat_page import can_show_page, draw_page
 from webui_pages.client import ApiClient, ApiError
+from webui_pages.knowledge_bases_sources import show_origin
 from webui_pages.markup import Span, mark, plain
 from webui_pages.session import download_url
 
@@ -23,7 +25,7 @@ def open_source(client: ApiClient, source: Source) -> None:
     @st.dialog(title, width=PANEL_PX, position="right", icon=":material/menu_book:")
     def panel() -> None:
         draw_facts(source)
-        draw_passage(client, source)
+        draw_view(client, source)
         draw_links(source)
 
     panel()
@@ -50,6 +52,26 @@ def describe_place(source: Source) -> str:
         parts.append(text("chat.page", page=page))
     parts.extend(plain(heading) for heading in source.headings)
     return " › ".join(parts)
+
+
+def draw_view(client: ApiClient, source: Source) -> None:
+    """Show the passage in its text or, where the file has pages, its page as it looks."""
+    page = page_of(source)
+    if page is not None and can_show_page(source):
+        names = {"text": text("chat.view_text"), "page": text("chat.view_page")}
+        chosen = st.segmented_control(
+            text("chat.view"),
+            list(names),
+            default="text",
+            required=True,
+            format_func=names.__getitem__,
+            key="chat_view",
+            label_visibility="collapsed",
+        )
+        if chosen == "page":
+            draw_page(client, source, page)
+            return
+    draw_passage(client, source)
 
 
 def draw_passage(client: ApiClient, source: Source) -> None:
@@ -127,3 +149,4 @@ def draw_links(source: Source) -> None:
             icon=":material/open_in_new:",
         )
         st.link_button(text("chat.download"), download_url(*name), icon=":material/download:")
+        show_origin(source.origin)

@@ -13,6 +13,7 @@ from server.datatypes import Language
 from server.network import base_url
 from server.schemas import native
 from server.schemas.jobs import FileVersion, Job, JobFile, Reindex
+from server.schemas.sources import CreateWebSource, KbSource
 from webui_pages.api_errors import (
     ApiError,
     Unreachable,
@@ -22,7 +23,15 @@ from webui_pages.api_errors import (
 )
 from webui_pages.asking import Asking
 
-__all__ = ["ApiClient", "ApiError", "Unreachable", "api_url", "file_path", "version_path"]
+__all__ = [
+    "ApiClient",
+    "ApiError",
+    "Unreachable",
+    "api_url",
+    "file_path",
+    "page_path",
+    "version_path",
+]
 
 T = TypeVar("T")
 TIMEOUT = httpx.Timeout(60, connect=5)
@@ -55,6 +64,11 @@ def file_path(knowledge_base: str, file_name: str) -> str:
 def version_path(knowledge_base: str, file_name: str, version: int) -> str:
     """Return the path of a version of a file in the API."""
     return f"{file_path(knowledge_base, file_name)}/versions/{version}"
+
+
+def page_path(knowledge_base: str, file_name: str, page: int) -> str:
+    """Return the path of the picture of a page in the API."""
+    return f"{file_path(knowledge_base, file_name)}/pages/{page}"
 
 
 class ApiClient:
@@ -173,6 +187,15 @@ class ApiClient:
         path = f"{file_path(knowledge_base, file_name)}/text"
         return self._get(path, native.FileText, start=start, end=end)
 
+    def draw_page(self, knowledge_base: str, file_name: str, page: int) -> int:
+        """Let the API draw a page, for a browser to fetch, and return how many there are.
+
+        Raises:
+            ApiError: there is no such page, or it cannot be drawn.
+        """
+        answer = self._send("GET", page_path(knowledge_base, file_name, page))
+        return int(answer.headers["X-Page-Count"])
+
     def chunks(
         self, knowledge_base: str, file_name: str, *, offset: int = 0, limit: int | None = None
     ) -> list[native.ChunkText]:
@@ -187,6 +210,26 @@ class ApiClient:
         path = f"{base_path(knowledge_base)}/search"
         answer = self._send("POST", path, json={"query": query, "top_k": top_k})
         return native.SearchAnswer.model_validate(answer.json())
+
+    def sources(self, knowledge_base: str) -> list[KbSource]:
+        """Return what a knowledge base is kept in step with."""
+        return self._get(f"{base_path(knowledge_base)}/sources", list[KbSource])
+
+    def add_source(self, knowledge_base: str, body: CreateWebSource) -> KbSource:
+        """Add web pages; nothing is fetched yet."""
+        path = f"{base_path(knowledge_base)}/sources"
+        return KbSource.model_validate(self._send("POST", path, json=body.model_dump()).json())
+
+    def sync_source(self, knowledge_base: str, source_id: int) -> KbSource:
+        """Begin to bring a knowledge base in step with a source."""
+        path = f"{base_path(knowledge_base)}/sources/{source_id}/sync"
+        return KbSource.model_validate(self._send("POST", path).json())
+
+    def delete_source(self, knowledge_base: str, source_id: int, *, with_documents: bool) -> None:
+        """Delete a source, with its files or without."""
+        path = f"{base_path(knowledge_base)}/sources/{source_id}"
+        wanted = {"documents": "delete" if with_documents else "keep"}
+        self._send("DELETE", path, params=wanted)
 
     def conversations(self, *, offset: int = 0, limit: int = 50) -> list[native.Conversation]:
         """Return the conversations, newest first; ``limit`` is 200 at most."""

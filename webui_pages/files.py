@@ -1,4 +1,4 @@
-"""Downloads and previews through the port of the UI. Knows the API's routes, not its files."""
+"""Files and their pages through the port of the UI. Knows the API's routes, not its files."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from server.datatypes import Language
-from webui_pages.client import file_path, version_path
+from webui_pages.client import file_path, page_path, version_path
 from webui_pages.cookie import read_key
 from webui_pages.plain import language_of, message_page
 from webui_pages.upstream import Upstream
@@ -25,8 +25,9 @@ ANSWER_HEADERS = (
     "accept-ranges",
     "etag",
     "last-modified",
+    "cache-control",
 )
-VERSION = re.compile("[0-9]{1,9}")
+NUMBER = re.compile("[0-9]{1,9}")
 
 
 class Files:
@@ -42,11 +43,10 @@ class Files:
 
     async def send(self, request: Request) -> Response:
         """Pass on the bytes of a file as they come."""
-        path = wanted_path(request)
         preview = {"preview": "true"} if request.query_params.get("view") else {}
         http = self._upstream.http
         wanted = http.build_request(
-            "GET", f"{path}/content", params=preview, headers=passed_on(request)
+            "GET", wanted_path(request), params=preview, headers=passed_on(request)
         )
         try:
             answer = await http.send(wanted, stream=True)
@@ -64,13 +64,22 @@ class Files:
 
 
 def wanted_path(request: Request) -> str:
-    """Return the path in the API of the file that a browser wants, or of a version of it."""
+    """Return the path in the API of what a browser wants: a file, a version or a page of it."""
     base, name = request.path_params["knowledge_base"], request.path_params["name"]
-    version = request.query_params.get("version")
-    if version is None:
-        return file_path(base, name)
-    # The API refuses version 0: there is none.
-    return version_path(base, name, int(version) if VERSION.fullmatch(version) else 0)
+    page, version = (wanted_number(request, each) for each in ("page", "version"))
+    if page is not None:
+        return page_path(base, name, page)
+    if version is not None:
+        return f"{version_path(base, name, version)}/content"
+    return f"{file_path(base, name)}/content"
+
+
+def wanted_number(request: Request, name: str) -> int | None:
+    """Return a number in the address, None without one; the API refuses 0, as what is none."""
+    value = request.query_params.get(name)
+    if value is None:
+        return None
+    return int(value) if NUMBER.fullmatch(value) else 0
 
 
 def refusal(language: Language, status: int) -> Response:
@@ -78,6 +87,7 @@ def refusal(language: Language, status: int) -> Response:
     keys = {
         401: "shell.wrong_key",
         404: "shell.no_file",
+        415: "shell.no_file",
         422: "shell.no_file",  # a name or a version that cannot be
         503: "shell.api_not_ready",
     }

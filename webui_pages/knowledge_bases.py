@@ -21,6 +21,7 @@ from webui_pages.knowledge_bases_files import show_files
 from webui_pages.knowledge_bases_jobs import forget_jobs, open_history, show_jobs
 from webui_pages.knowledge_bases_reindex import open_reindex_dialog
 from webui_pages.knowledge_bases_search import show_search
+from webui_pages.knowledge_bases_sources import kinds_allowed, open_sources_dialog
 from webui_pages.knowledge_bases_style import draw_style
 from webui_pages.knowledge_bases_upload import show_upload
 from webui_pages.markup import plain
@@ -97,6 +98,8 @@ def show_menu(client: ApiClient, base: KnowledgeBase) -> None:
         text("jobs.reread"): partial(open_reindex_dialog, client, base),
         text("jobs.history"): partial(open_history, client, base.name),
     }
+    if kinds_allowed(client):
+        open_chosen[text("sources.title")] = partial(open_sources_dialog, client, base.name)
     picked = st.menu_button(text("knowledge_bases.more"), list(open_chosen), key="kb_menu")
     if picked:
         open_chosen[picked]()

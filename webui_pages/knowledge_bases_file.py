@@ -10,6 +10,7 @@ from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
 from webui_pages.coverage_words import account, incomplete
 from webui_pages.dialogs import open_dialog
+from webui_pages.knowledge_bases_sources import show_origin
 from webui_pages.knowledge_bases_versions import forget_restored, present_file, show_versions
 from webui_pages.markup import plain
 from webui_pages.quantities import moment, size
@@ -45,6 +46,7 @@ def show_file(client: ApiClient, base: str, file: File) -> None:
             download_url(base, file.name),
             icon=":material/download:",
         )
+    show_origin(file.origin)
     show_coverage(file)
     try:
         show_contents(client, base, file)

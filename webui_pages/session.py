@@ -33,11 +33,21 @@ def download_url(
     knowledge_base: str, file_name: str, *, view: bool = False, version: int | None = None
 ) -> str:
     """Return where a browser gets a file: to save or, with ``view``, to look at."""
-    address = f"/files/{quote(knowledge_base, safe='')}/{quote(file_name)}"
     wanted = {"view": 1} if view else {}
     if version is not None:
         wanted["version"] = version
+    address = file_url(knowledge_base, file_name)
     return f"{address}?{urlencode(wanted)}" if wanted else address
+
+
+def page_url(knowledge_base: str, file_name: str, page: int) -> str:
+    """Return where a browser gets the picture of a page of a file."""
+    return f"{file_url(knowledge_base, file_name)}?page={page}"
+
+
+def file_url(knowledge_base: str, file_name: str) -> str:
+    """Return where a browser gets a file to save."""
+    return f"/files/{quote(knowledge_base, safe='')}/{quote(file_name)}"
 
 
 @contextmanager

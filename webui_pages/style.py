@@ -49,6 +49,8 @@ body:has([data-testid="stChatInputStopButton"]) a[href^="#source-"] { cursor: no
   line-height: 1.65; font-size: .95rem;
   max-height: 62vh; overflow: auto; padding: .9rem 1rem; border-radius: .6rem;
   border: 1px solid rgba(128, 128, 128, .28); }
+.zw-page img { display: block; width: 100%; height: auto; background: #fff;
+  border-radius: .4rem; border: 1px solid rgba(128, 128, 128, .28); }
 mark.zw-passage, mark.zw-quote { color: inherit; border-radius: 3px; }
 mark.zw-passage { background: rgba(217, 140, 63, .16); }
 mark.zw-quote { background: #ffd591; color: #23272b; font-weight: 600; }

@@ -49,6 +49,7 @@ def describe_source(source: SourceFound) -> dict[str, Any]:
             for quote in source.quotes
         ],
         "url": content_url(passage.knowledge_base, passage.file_name),
+        "origin": passage.origin,
     }
 
 

@@ -43,6 +43,8 @@ class NewFile:
     upload: int = 0  # what was uploaded later has a greater one
     splitter: str = "recursive"
     zh_title_enhance: bool = False
+    source_id: int | None = None
+    origin: str | None = None
 
 
 def find_file(session: Session, kb: KnowledgeBaseRow, name: str) -> FileRow:
@@ -209,6 +211,8 @@ def describe(row: FileRow, new: NewFile, revision: int) -> None:
     row.chunk_size, row.chunk_overlap = new.chunk_size, new.chunk_overlap
     row.revision = revision
     row.upload = max(row.upload or 0, new.upload)
+    if new.upload:  # else it was only read again
+        row.source_id, row.origin = new.source_id, new.origin
 
 
 def completeness(coverage: Coverage) -> float | None:
@@ -372,4 +376,5 @@ def to_passage(chunk: ChunkRow, file: FileRow, kb_name: str) -> Passage:
             headings=tuple(chunk.headings),
             page_breaks=tuple((start, page) for start, page in chunk.page_breaks),
         ),
+        origin=file.origin,
     )

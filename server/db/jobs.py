@@ -27,6 +27,7 @@ class NewJobFile:
     blob: str | None = None
     size: int = 0  # bytes
     error: dict[str, Any] | None = None
+    origin: str | None = None
 
 
 def add_job(
@@ -72,6 +73,7 @@ def add_job_files(session: Session, job_id: str, files: Sequence[NewJobFile]) ->
                     "total": 0,
                     "attempts": 0,
                     "note": file.error,
+                    "origin": file.origin,
                 }
                 for file in files
             ],

@@ -108,6 +108,8 @@ class FileRow(Table):
     # What ``kb.coverage_limit`` is compared with, in SQL too: the share of the words that was
     # read, 0 where there are gaps, None where nobody counted.
     completeness: Mapped[float | None]
+    source_id: Mapped[int | None] = mapped_column(BigInteger, index=True)  # that it is kept in step
+    origin: Mapped[str | None] = mapped_column(Text)  # its address, or "sql:" and the id of a row
 
     __table_args__ = (
         UniqueConstraint("kb_id", "name"),
@@ -217,12 +219,36 @@ class JobFileRow(Table):
     done: Mapped[int] = mapped_column(default=0)  # chunks that are embedded
     total: Mapped[int] = mapped_column(default=0)  # chunks
     note: Mapped[dict[str, Any] | None]  # what is to be said of it: code, en, zh, status
+    origin: Mapped[str | None] = mapped_column(Text)  # of a file that comes from a source
 
     __table_args__ = (
         Index(None, "job_id", "status"),
         Index(None, "blob"),
         {"sqlite_autoincrement": True},
     )
+
+
+class SourceRow(Table):
+    """A web page or a query that files of a knowledge base are kept in step with.
+
+    Files name their source by an id that is never used twice: the source may be gone.
+    """
+
+    __tablename__ = "source"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kb_id: Mapped[int] = mapped_column(ForeignKey("knowledge_base.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(10))  # of the registry SOURCES
+    name: Mapped[str] = mapped_column(String(64))  # also the folder of its files
+    options: Mapped[dict[str, Any]]  # may hold a password
+    state: Mapped[str] = mapped_column(String(12))  # of ``schemas.sources.State``
+    job_id: Mapped[str | None] = mapped_column(String(32))  # that adds what changed last
+    counts: Mapped[dict[str, Any] | None]  # of the last synchronisation that ended
+    error: Mapped[dict[str, Any] | None]  # why it was not complete
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    synced_at: Mapped[datetime | None]  # when it was complete the last time
+
+    __table_args__ = (UniqueConstraint("kb_id", "name"), {"sqlite_autoincrement": True})
 
 
 class ConversationRow(Table):

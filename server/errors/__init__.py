@@ -10,22 +10,30 @@ ZhiwenError
 │   ├── EmptyDocument           a file without any text
 │   ├── Interrupted             a file at which the whole service ended again and again
 │   ├── UnreadableDocument      a corrupt, encrypted or wrongly encoded file
+│   ├── UnreadablePage          a page that cannot be drawn
+│   ├── UnsafeAddress           an address that must not be asked
+│   ├── SourceFailed            a source that did not give what it should
 │   ├── PromptTooLong           a prompt that leaves no room in the context window
 │   └── UnknownPrompt (404)
 ├── UnsupportedFormat (415)
+├── NoPages (415)               a format whose pages cannot be drawn
 ├── TooLarge (413)
 ├── NotFound (404)
 │   ├── UnknownKnowledgeBase
-│   ├── UnknownFile, UnknownVersion, UnknownJob
+│   ├── UnknownFile, UnknownVersion, UnknownPage, UnknownJob
+│   ├── UnknownSource
 │   ├── UnknownMessage, UnknownConversation
 │   └── UnknownModel, UnknownRoute
 ├── MethodNotAllowed (405)
 ├── Conflict (409)
 │   ├── DuplicateKnowledgeBase
 │   ├── DuplicateFile
+│   ├── DuplicateSource
+│   ├── SourceBusy              it is being synchronised
 │   └── Cancelled               somebody cancelled the work
 ├── Unauthorized (401)
 ├── Forbidden (403)
+├── SourceOff (403)             the settings do not allow sources of that kind
 ├── InternalError (500)
 ├── LostFile (500)
 ├── Unavailable (503)
@@ -71,13 +79,16 @@ from server.errors.documents import (
     Interrupted,
     InvalidName,
     LostFile,
+    NoPages,
     ParserUnavailable,
     StorageFull,
     UnknownFile,
     UnknownJob,
     UnknownKnowledgeBase,
+    UnknownPage,
     UnknownVersion,
     UnreadableDocument,
+    UnreadablePage,
     UnsafeName,
     UnsupportedFormat,
 )
@@ -94,6 +105,14 @@ from server.errors.models import (
     UnknownModel,
     UnknownPrompt,
 )
+from server.errors.sources import (
+    DuplicateSource,
+    SourceBusy,
+    SourceFailed,
+    SourceOff,
+    UnknownSource,
+    UnsafeAddress,
+)
 
 __all__ = [
     "BadInput",
@@ -104,6 +123,7 @@ __all__ = [
     "DatabaseBusy",
     "DuplicateFile",
     "DuplicateKnowledgeBase",
+    "DuplicateSource",
     "EmbeddingFailed",
     "EmptyDocument",
     "EmptyQuestion",
@@ -119,9 +139,13 @@ __all__ = [
     "ModelBusy",
     "ModelFailed",
     "NoLanguageModel",
+    "NoPages",
     "NotFound",
     "ParserUnavailable",
     "PromptTooLong",
+    "SourceBusy",
+    "SourceFailed",
+    "SourceOff",
     "StartError",
     "StorageFull",
     "TooLarge",
@@ -133,10 +157,14 @@ __all__ = [
     "UnknownKnowledgeBase",
     "UnknownMessage",
     "UnknownModel",
+    "UnknownPage",
     "UnknownPrompt",
     "UnknownRoute",
+    "UnknownSource",
     "UnknownVersion",
     "UnreadableDocument",
+    "UnreadablePage",
+    "UnsafeAddress",
     "UnsafeName",
     "UnsupportedFormat",
     "ZhiwenError",

@@ -49,6 +49,23 @@ class UnsupportedFormat(ZhiwenError):
     zh = "不支持 {name!r} 的格式。支持的格式：{supported}。"
 
 
+class NoPages(ZhiwenError):
+    """A file of a format whose pages cannot be shown as pictures."""
+
+    status = 415
+    code = "no_pages"
+    en = "{name!r} has no pages that can be shown as pictures; PDF files and pictures have."
+    zh = "{name!r} 没有可显示为图片的页面；仅 PDF 和图片文件支持。"
+
+
+class UnreadablePage(BadInput):
+    """A page that cannot be drawn; ``reason_en`` and ``reason_zh`` say why."""
+
+    code = "unreadable_page"
+    en = "Page {page} of {name!r} cannot be shown as a picture: {reason_en}"
+    zh = "无法将 {name!r} 的第 {page} 页显示为图片：{reason_zh}"
+
+
 class UnknownKnowledgeBase(NotFound):
     """No knowledge base has that name."""
 
@@ -165,6 +182,14 @@ class UnknownVersion(NotFound):
     code = "unknown_version"
     en = "The file {name!r} has no earlier version {version}."
     zh = "文件 {name!r} 没有历史版本 {version}。"
+
+
+class UnknownPage(NotFound):
+    """A file has fewer pages."""
+
+    code = "unknown_page"
+    en = "{name!r} has no page {page}: it has {pages}."
+    zh = "{name!r} 没有第 {page} 页，共 {pages} 页。"
 
 
 class Cancelled(Conflict):

@@ -48,6 +48,7 @@ class IngestOptions:
     chunk_overlap: int | None = None
     splitter: str | None = None
     zh_title_enhance: bool | None = None
+    source: int | None = None  # whose files these are
 
     def as_values(self) -> dict[str, Any]:
         """Return the options as JSON values."""
@@ -118,12 +119,13 @@ class Ingest:
         cutting = options.cutting(kb)
         if present is not None:
             if (present.blob, cutting_of(present)) == (task.blob, cutting):
-                return self._skip(task, "unchanged")
+                return self._skip(task, "unchanged", options.source)
             if not options.override:
                 raise DuplicateFile(param="file_name", name=task.name)
             if present.upload > task.id:
                 return self._skip(task, "superseded")
-        new = self._read(task, kb, task.blob or "", cutting)
+        read = self._read(task, kb, task.blob or "", cutting)
+        new = replace(read, source_id=options.source, origin=task.origin)
         is_ended = self._store_upload(task, kb, new, override=options.override)
         logger.info("Added %r to %r, chunks: %d.", new.name, kb.name, len(new.chunks))
         self.on_stored(kb.id, task.name, not task.is_last())
@@ -225,10 +227,10 @@ class Ingest:
             kb = load_kb(session, task.kb_id)
             return kb, look_up_file(session, kb, task.name)
 
-    def _skip(self, task: Task, outcome: str) -> bool:
+    def _skip(self, task: Task, outcome: str, source: int | None = None) -> bool:
         """Store that nothing is to be done; return whether the job has ended.
 
-        An unchanged file still counts as the newest upload.
+        An unchanged file still counts as the newest upload, and becomes that of the source.
         """
         with self.database.write("skipped_file") as session:
             settle_file(session, task.id, "skipped", {"outcome": outcome})
@@ -237,6 +239,8 @@ class Ingest:
                 if row is None or row.blob != task.blob:
                     raise Outdated
                 row.upload = max(row.upload, task.id)
+                if source is not None:
+                    row.source_id, row.origin = source, task.origin
             return close_job(session, task.job_id)
 
     def _read(self, task: Task, kb: KnowledgeBaseRow, blob: str, cutting: Cutting) -> NewFile:

@@ -265,7 +265,7 @@ class JobRunner:
             row = session.get(JobFileRow, file_id)
             if row is None or row.status != "queued" or job.is_cancelled or job.kb_id is None:
                 return None
-            name, blob = row.name, row.blob
+            name, blob, origin = row.name, row.blob, row.origin
             if row.attempts >= TRIES:
                 raise Interrupted(name=name, times=row.attempts)
 
@@ -282,6 +282,7 @@ class JobRunner:
             tell=tell,
             is_cancelled=lambda: job.is_cancelled,
             is_last=lambda: not job.waiting,
+            origin=origin,
         )
 
     def _fail(self, job: ActiveJob, file_id: int, error: ZhiwenError) -> None:

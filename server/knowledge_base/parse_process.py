@@ -1,7 +1,8 @@
 """The process that parses files, one after the other: ``python -m`` with its limits as JSON.
 
-Knows neither knowledge bases nor settings. The files are hostile: whatever they do to this process
-must stay in it. Requests come by standard input, answers go to standard output.
+Each is read, or one of its pages is drawn. Knows neither knowledge bases nor settings. The files
+are hostile: whatever they do to this process must stay in it. Requests come by standard input,
+answers go to standard output.
 """
 
 import faulthandler
@@ -14,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -28,12 +30,15 @@ from server.knowledge_base.loaders.limits import (
 )
 from server.knowledge_base.parse_wire import (
     ERRORS,
+    Message,
     document_messages,
     error_message,
     pack,
     page_message,
+    picture_message,
     read,
 )
+from server.knowledge_base.rendering import render_page
 
 NICENESS = 5  # questions come first
 STATM = Path("/proc/self/statm")
@@ -55,7 +60,7 @@ def main() -> None:
         signal.alarm(values["timeout_s"] + values["ocr_s"] + GRACE_S)
         allow_memory(values["memory_mb"])
         timed = replace(limits, ocr=ocr_time(answers, values["ocr_s"]))
-        answer(answers, Path(request["path"]), request["name"], timed, values["memory_mb"])
+        answer(answers, request, timed, values["memory_mb"])
         signal.alarm(0)
         answers.flush()
 
@@ -155,15 +160,25 @@ def ocr_time(answers: BinaryIO, ocr_s: int) -> OcrTime | None:
     return OcrTime(time.monotonic() + ocr_s, tell)
 
 
-def answer(answers: BinaryIO, path: Path, name: str, limits: Limits, memory_mb: int) -> None:
-    """Write the document or the error; the last frame stays in the buffer of ``answers``."""
+def answer(answers: BinaryIO, request: Message, limits: Limits, memory_mb: int) -> None:
+    """Write the answer or the error; the last frame stays in the buffer of ``answers``."""
     answers.write(pack({"begun": True}))
     answers.flush()
     try:
-        for message in document_messages(load_document(path, name, limits)):
+        for message in work(request, limits):
             answers.write(pack(message))
     except Exception as error:  # noqa: BLE001  # one file is the border
-        answers.write(pack(error_message(telling_error(error, name, memory_mb))))
+        told = telling_error(error, request["name"], memory_mb)
+        answers.write(pack(error_message(told)))
+
+
+def work(request: Message, limits: Limits) -> Iterator[Message]:
+    """Yield the messages of the document, or of the page if the request names one."""
+    path, name = Path(request["path"]), request["name"]
+    if "page" in request:
+        yield picture_message(render_page(path, name, request["page"]))
+    else:
+        yield from document_messages(load_document(path, name, limits))
 
 
 def telling_error(error: Exception, name: str, memory_mb: int) -> ZhiwenError:

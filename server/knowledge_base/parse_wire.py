@@ -1,13 +1,14 @@
 """What travels between the service and a process that parses. Knows neither of the two.
 
 A frame is its length in four bytes and an object in JSON. A document is several frames, so that
-neither side holds a large one twice; an error is one.
+neither side holds a large one twice; a picture of a page is one, and so is an error.
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, BinaryIO, get_args
+from typing import Any, BinaryIO, Protocol, TypeVar, get_args
 
 from server.datatypes import (
     Block,
@@ -20,7 +21,9 @@ from server.datatypes import (
 )
 from server.errors import (
     EmptyDocument,
+    NoPages,
     TooLarge,
+    UnknownPage,
     UnreadableDocument,
     UnsupportedFormat,
     ZhiwenError,
@@ -31,16 +34,27 @@ from server.knowledge_base.loaders.limits import (
     MAX_HEADING_CHARS,
     MAX_HEADINGS,
     MAX_TITLE_CHARS,
+    MIB,
 )
+from server.knowledge_base.rendering import MAX_PICTURE_BYTES, Picture, is_small_png
 
 Message = dict[str, Any]
+Answer_co = TypeVar("Answer_co", covariant=True)
 
 LENGTH_BYTES = 4
 PORTION_CHARS = 1 << 18  # text of one frame, unless a single block is longer
+ANSWER_BYTES_PER_CHAR = 4  # the most in JSON; the rest of a block is far below its BLOCK_CHARS
 # Nothing else may come out of a process that reads hostile files.
 ERRORS: dict[str, type[ZhiwenError]] = {
     error.__name__: error
-    for error in (EmptyDocument, TooLarge, UnreadableDocument, UnsupportedFormat)
+    for error in (
+        EmptyDocument,
+        NoPages,
+        TooLarge,
+        UnknownPage,
+        UnreadableDocument,
+        UnsupportedFormat,
+    )
 }
 GAP_KINDS: tuple[GapKind, ...] = get_args(GapKind)
 GAP_REASONS: tuple[GapReason, ...] = get_args(GapReason)
@@ -50,6 +64,22 @@ KINDS = {"text": "text", "heading": "heading", "list": "list", "table": "table"}
 
 class BadMessage(ValueError):
     """The other side sent what this protocol does not have."""
+
+
+class Reader(Protocol[Answer_co]):
+    """Puts an answer together from its messages, which come from a hostile process."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Return how long all the messages are at most; a MiB is for what is not the matter."""
+
+    def read(self, message: Message) -> Answer_co | None:
+        """Return the answer with its last message, None before.
+
+        Raises:
+            BadMessage: the message is not of such an answer, or the answer too long.
+            ZhiwenError: the message is an error.
+        """
 
 
 def pack(message: Message) -> bytes:
@@ -122,13 +152,11 @@ class DocumentReader:
         self.headings: tuple[str, ...] = ()
         self.chars = 0
 
-    def read(self, message: Message) -> Document | None:
-        """Return the document with its last message, None before.
+    @property
+    def max_bytes(self) -> int:
+        return MIB + ANSWER_BYTES_PER_CHAR * self.max_chars
 
-        Raises:
-            BadMessage: the message is not of a document, or the document too long.
-            ZhiwenError: the message is an error.
-        """
+    def read(self, message: Message) -> Document | None:
         if "error" in message:
             raise read_error(message)
         if "title" in message:
@@ -161,6 +189,30 @@ class DocumentReader:
         if added or kept < len(self.headings):
             self.headings = (*self.headings[:kept], *added)
         self.blocks.append(Block(text, block_kind, page, self.headings))  # type: ignore[arg-type]  # from KINDS
+
+
+class PictureReader:
+    """Takes a picture of a page, and believes neither that it is one nor its size."""
+
+    max_bytes = MIB + MAX_PICTURE_BYTES * 4 // 3
+
+    def read(self, message: Message) -> Picture:
+        if "error" in message:
+            raise read_error(message)
+        try:
+            png = b64decode(checked(message.get("picture"), str), validate=True)
+        except ValueError as error:
+            raise BadMessage("not a picture") from error
+        if not is_small_png(png):
+            raise BadMessage("not a picture, or one that is too large")
+        if (pages := checked(message.get("pages"), int)) < 1:
+            raise BadMessage("a number out of range")
+        return Picture(png, pages)
+
+
+def picture_message(picture: Picture) -> Message:
+    """Return the message with a picture of a page."""
+    return {"picture": b64encode(picture.png).decode(), "pages": picture.pages}
 
 
 def page_message(page: int, pages: int) -> Message:

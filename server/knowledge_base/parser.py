@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from configs import ROOT
 from server.datatypes import Document
@@ -25,12 +25,17 @@ from server.knowledge_base.loaders.limits import MIB, takes_too_long, takes_too_
 from server.knowledge_base.parse_wire import (
     BadMessage,
     DocumentReader,
+    Message,
+    PictureReader,
+    Reader,
     pack,
     read_page,
     take,
 )
+from server.knowledge_base.rendering import Picture
 
 logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 TICK_S = 0.1  # how often somebody is asked whether to go on
 LOOK_S = 0.02  # how often the memory is looked at: a bomb fills it in less than a second
@@ -38,7 +43,6 @@ PORTION = 1 << 16  # what a pipe holds
 LOG_BYTES = 8000  # of what a parser says about one file; the end is kept
 MAX_FILES = 200  # after which a parser is replaced, so that leaks do not add up
 KEPT_MB = 800  # a parser that has grown beyond is replaced, too; the models for OCR take 650
-ANSWER_BYTES_PER_CHAR = 4  # the most in JSON; the rest of a block is far below its BLOCK_CHARS
 START_WITHIN_S = 120.0  # until it takes a file: much for a process that imports on a busy machine
 END_WITHIN_S = 5.0  # between the end of its answers and its own, or after it is killed
 LOG_READS = 16  # at most, so that a parser that never stops talking is not listened to for ever
@@ -58,6 +62,10 @@ class ParseLimits:
     max_pages: int
     max_unpacked_mb: int
     ocr_s: int = 0  # how long pictures in it may be read, beside ``timeout_s``; 0: not at all
+
+
+def tell_nobody(page: int, pages: int) -> None:
+    """Let nobody know how far a file is."""
 
 
 class ParserGone(Exception):
@@ -122,19 +130,45 @@ class Parser:
             ZhiwenError: see ``ParserPool.parse``; after all but a loader's own errors the process
                 is dead.
         """
-        path.stat()  # what is gone is not damaged
+        reader = DocumentReader(max_chars=self.limits.max_chars)
+        request = {"path": str(path.absolute()), "name": name}
+        return self._work(request, reader, is_cancelled, on_page)
+
+    def render(
+        self, path: Path, name: str, page: int, *, is_cancelled: Callable[[], bool]
+    ) -> Picture:
+        """Draw a page of a file.
+
+        Raises:
+            FileNotFoundError, ParserGone: as of ``parse``.
+            ZhiwenError: see ``ParserPool.render``.
+        """
+        request = {"path": str(path.absolute()), "name": name, "page": page}
+        return self._work(request, PictureReader(), is_cancelled, tell_nobody)
+
+    def _work(
+        self,
+        request: Message,
+        reader: Reader[Answer],
+        is_cancelled: Callable[[], bool],
+        on_page: Callable[[int, int], None],
+    ) -> Answer:
+        """Send a request and return what it is answered; it costs the process if that is bad."""
+        name = request["name"]
+        Path(request["path"]).stat()  # what is gone is not damaged
         self.files += 1
         self.is_between_files = False
         self.has_begun = False
         self.answer = bytearray()  # what has come and was not taken yet
         self.received = 0
+        self.max_bytes = reader.max_bytes
         self.said = b""
         self.memory = 0
         self.look_at = time.monotonic() + LOOK_S
         self.ask_at = time.monotonic() + TICK_S
         self.deadline = time.monotonic() + START_WITHIN_S
         try:
-            return self._ask(path, name, is_cancelled, on_page)
+            return self._ask(request, reader, is_cancelled, on_page)
         except BadMessage as error:
             self.kill()
             logger.error("What the parser answered about %r is no answer: %s.", name, error)
@@ -176,18 +210,18 @@ class Parser:
 
     def _ask(
         self,
-        path: Path,
-        name: str,
+        request: Message,
+        reader: Reader[Answer],
         is_cancelled: Callable[[], bool],
         on_page: Callable[[int, int], None],
-    ) -> Document:
+    ) -> Answer:
+        name = request["name"]
         try:
-            self.requests.write(pack({"path": str(path.absolute()), "name": name}))
+            self.requests.write(pack(request))
         except BrokenPipeError:
             raise self._ended(name, is_cancelled) from None
-        reader = DocumentReader(max_chars=self.limits.max_chars)
         while True:
-            while (message := take(self.answer, max_bytes=self._max_bytes())) is None:
+            while (message := take(self.answer, max_bytes=self.max_bytes)) is None:
                 self._receive(name, is_cancelled)
             if not self.has_begun:
                 self.has_begun = True  # that was all the message said
@@ -199,9 +233,9 @@ class Parser:
                 on_page(*read_page(message))
                 continue
             self.is_between_files = "blocks" not in message
-            document = reader.read(message)
-            if document is not None:
-                return document
+            answer = reader.read(message)
+            if answer is not None:
+                return answer
 
     def _receive(self, name: str, is_cancelled: Callable[[], bool]) -> None:
         """Take what comes next, or note that nothing does."""
@@ -227,12 +261,8 @@ class Parser:
                 self.received += len(data)
             else:
                 raise self._ended(name, is_cancelled)
-        if self.received > self._max_bytes():
-            raise BadMessage("more than the text can take")
-
-    def _max_bytes(self) -> int:
-        """Return how long the longest answer is; the first MiB is for what is no text."""
-        return MIB + ANSWER_BYTES_PER_CHAR * self.limits.max_chars
+        if self.received > self.max_bytes:
+            raise BadMessage("more than an answer can take")
 
     def _hear(self, words: bytes) -> None:
         """Keep the last of what the process says beside its answers."""

@@ -9,14 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from server.datatypes import Document
 from server.errors import Cancelled, ParserUnavailable
-from server.knowledge_base.parser import TICK_S, ParseLimits, Parser, ParserGone
+from server.knowledge_base.parser import (
+    TICK_S,
+    ParseLimits,
+    Parser,
+    ParserGone,
+    tell_nobody,
+)
+from server.knowledge_base.rendering import Picture
 
-__all__ = ["ParseLimits", "ParserPool"]
+__all__ = ["ParseLimits", "ParserPool", "tell_nobody"]
 
 logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 ATTEMPTS = 2  # an idle parser may die just when it is taken
 IDLE_S = 30.0  # a parser takes 20 to 60 MiB and a tenth of a second to start
@@ -25,10 +34,6 @@ IDLE_S = 30.0  # a parser takes 20 to 60 MiB and a tenth of a second to start
 def never() -> bool:
     """Tell that nobody cancelled."""
     return False
-
-
-def tell_nobody(page: int, pages: int) -> None:
-    """Let nobody know how far a file is."""
 
 
 class ParserPool:
@@ -68,14 +73,41 @@ class ParserPool:
             ParserUnavailable: two parsers in a row did not start.
             OSError: there is no file, or the system has no room for a process.
         """
+        is_over = self._or_closed(is_cancelled)
 
-        def is_over() -> bool:
-            return self.closed.is_set() or is_cancelled()
+        def read(parser: Parser) -> Document:
+            return parser.parse(path, name, is_cancelled=is_over, on_page=on_page)
 
+        return self._work(name, is_over, read)
+
+    def render(
+        self, path: Path, name: str, page: int, *, is_cancelled: Callable[[], bool] = never
+    ) -> Picture:
+        """Draw a page of a file, counted from 1, in a parser of its own, once one is free.
+
+        Raises:
+            NoPages, UnknownPage: there is no such page.
+            UnreadableDocument: the file or its page is damaged, or the parser crashed.
+            TooLarge, Cancelled, ParserUnavailable, OSError: as of ``parse``.
+        """
+        is_over = self._or_closed(is_cancelled)
+
+        def draw(parser: Parser) -> Picture:
+            return parser.render(path, name, page, is_cancelled=is_over)
+
+        return self._work(name, is_over, draw)
+
+    def _or_closed(self, is_cancelled: Callable[[], bool]) -> Callable[[], bool]:
+        return lambda: self.closed.is_set() or is_cancelled()
+
+    def _work(
+        self, name: str, is_over: Callable[[], bool], work: Callable[[Parser], Answer]
+    ) -> Answer:
+        """Return what comes of work in a parser; another one does it if that is gone."""
         for _ in range(ATTEMPTS):
             with self._borrow(is_over) as parser:
                 try:
-                    return parser.parse(path, name, is_cancelled=is_over, on_page=on_page)
+                    return work(parser)
                 except ParserGone:
                     continue
         raise ParserUnavailable(name=name)

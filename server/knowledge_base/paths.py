@@ -8,13 +8,14 @@ from server.knowledge_base.names import check_file_name, check_kb_name
 
 
 class DataFolder:
-    """The layout of the data folder. Makes paths, touches no files."""
+    """The layout of the data folder. Makes paths, changes no files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.database = self.root / "zhiwen.db"
         self.lock = self.root / ".run" / "api.lock"
         self.models = self.root / ".cache" / "models"
+        self.pages = self.root / ".cache" / "pages"  # pictures of them
         self.indexes = self.root / ".cache" / "api"  # private to the one process that serves
 
     def knowledge_base(self, name: str) -> Path:
@@ -30,6 +31,10 @@ class DataFolder:
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             raise ValueError(f"not a sha256: {sha256!r}")  # never user input
         return self.blobs(kb_name) / sha256
+
+    def has_blob(self, sha256: str) -> bool:
+        """Return whether any knowledge base has the bytes with this hash."""
+        return any(self.root.glob(f"[!.]*/blobs/{sha256}"))
 
     def content_folder(self, kb_name: str) -> Path:
         """Return where people find and put files under their own names."""

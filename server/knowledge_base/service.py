@@ -52,6 +52,7 @@ from server.knowledge_base.embedders import EmbedderPool
 from server.knowledge_base.ingest import Ingest, IngestOptions
 from server.knowledge_base.jobs import JobRunner
 from server.knowledge_base.names import check_file_name, check_kb_name
+from server.knowledge_base.pages import PagePictures
 from server.knowledge_base.parsing import ParseLimits, ParserPool
 from server.knowledge_base.submission import AllRefused, Submissions, Upload
 from server.knowledge_base.upkeep import Upkeep
@@ -82,7 +83,8 @@ class KnowledgeBases:
         self.settings = settings
         self.on_change = on_change
         self.view = ContentView(database, blobs)
-        self.upkeep = Upkeep(database, blobs, embedders, indexes, self.view)
+        self.pages = PagePictures(blobs.folder, limits_of(settings))
+        self.upkeep = Upkeep(database, blobs, embedders, indexes, self.view, self.pages)
         self.parsers = ParserPool(limits_of(settings), count=settings.files_at_once)
         self.documents = DocumentEmbedder(embedders)
         ingest = Ingest(
@@ -297,6 +299,7 @@ class KnowledgeBases:
 
         try:
             self.blobs.remove_unused(kb.name, blob, is_used)
+            self.pages.forget(blob)
         except (OSError, ZhiwenError) as error:
             logger.warning("Bytes that nothing needs are still there: %s", error)
 
@@ -356,6 +359,7 @@ class KnowledgeBases:
         self.watch.close()
         self.jobs.stop()
         self.parsers.close()
+        self.pages.close()
         self.documents.close()
         self.jobs.close()
         self.upkeep.close()

@@ -38,6 +38,7 @@ class Upload:
 
     name: str
     source: BinaryIO
+    origin: str | None = None  # where a source has it from
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Submissions:
         except FileNotFoundError as error:  # the knowledge base was deleted, with its folder
             raise UnknownKnowledgeBase(param="knowledge_base", name=kb.name) from error
         taken.add(name)
-        return NewJobFile(name, blob.sha256, blob.size)
+        return NewJobFile(name, blob.sha256, blob.size, origin=upload.origin)
 
     def _begin(
         self, kb: KnowledgeBaseRow, kind: str, options: dict[str, Any], files: list[NewJobFile]
@@ -210,6 +211,6 @@ class Submissions:
             kb = find_kb(session, name)
             row = find_file(session, kb, check_file_name(file_name))
             earlier = find_version(session, row, version)
-        options = IngestOptions(True, **asdict(cutting_of(row)))
-        file = NewJobFile(row.name, earlier.blob, earlier.size)
+        options = IngestOptions(True, **asdict(cutting_of(row)), source=row.source_id)
+        file = NewJobFile(row.name, earlier.blob, earlier.size, origin=row.origin)
         return self._begin(kb, "add", options.as_values(), [file])

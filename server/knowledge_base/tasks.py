@@ -37,6 +37,7 @@ class Task:
     tell: Callable[[Progress], None]
     is_cancelled: Callable[[], bool]
     is_last: Callable[[], bool]  # no other file of the job is waiting for its turn
+    origin: str | None = None  # of a file that comes from a source
 
 
 Work = Callable[[Task], bool]  # returns whether the job has ended with this file

@@ -19,6 +19,7 @@ from server.knowledge_base.blobs import BlobStore
 from server.knowledge_base.content_view import ContentView
 from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.embedders import EmbedderPool
+from server.knowledge_base.pages import PagePictures
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,10 @@ class Upkeep:
         embedders: EmbedderPool,
         indexes: IndexPool,
         view: ContentView,
+        pages: PagePictures,
     ) -> None:
         self.database = database
+        self.pages = pages
         self.view = view
         self.indexes = indexes
         self.blobs = blobs
@@ -90,6 +93,7 @@ class Upkeep:
         self._quietly(self._remove_hidden)
         self._quietly(self._clean_kbs)
         self._quietly(partial(self.indexes.compact, is_cancelled=self._closed.is_set))
+        self._quietly(self.pages.tidy)
         self._quietly(self._prune_jobs)
         self._quietly(self._shrink)
 

@@ -11,7 +11,9 @@ ROUTERS: Registry[APIRouter] = Registry(
         "status": "server.routes.status:router",
         "jobs": "server.routes.jobs:router",
         "versions": "server.routes.versions:router",  # before the files, whose names have slashes
+        "pages": "server.routes.pages:router",  # as well
         "intake": "server.routes.intake:router",
+        "sources": "server.routes.sources:router",
         "knowledge_bases": "server.routes.knowledge_bases:router",
         "split": "server.routes.split:router",
         "chat": "server.routes.chat:router",

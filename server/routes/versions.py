@@ -92,6 +92,8 @@ def describe_file(row: FileRow, coverage_limit: float) -> File:
         version=row.version,
         updated_at=row.updated_at,
         coverage=describe_coverage(row, coverage_limit),
+        source_id=row.source_id,
+        origin=row.origin,
     )
 
 

@@ -86,6 +86,8 @@ class File(BaseModel):
     version: int
     updated_at: datetime
     coverage: Coverage | None
+    source_id: int | None = Field(None, description="of the source that it is kept in step with")
+    origin: str | None = Field(None, description='its address, or "sql:" and the id of its row')
 
 
 class UploadedFile(BaseModel):
@@ -154,6 +156,7 @@ class Source(BaseModel):
     relevance: float = Field(description="0 to 1, comparable between questions")
     quotes: list[Quotation] = []
     url: str = Field(description="where the file can be downloaded")
+    origin: str | None = Field(None, description="where a source has the file from")
 
 
 class SearchAnswer(BaseModel):

@@ -14,6 +14,11 @@ NO_POINT_NEEDED = {
     "server/knowledge_base/loaders/old_office.py: remove_left_folders: shutil.rmtree": (
         "copies in the system's folder for such; the next conversion does it again"
     ),
+    "server/knowledge_base/pages.py: _keep: os.fsync": "a picture that is drawn again when it is wanted",
+    "server/knowledge_base/pages.py: _keep: temporary.replace": "a picture that is drawn again when it is wanted",
+    "server/knowledge_base/pages.py: _keep: temporary.unlink": "a picture that is drawn again when it is wanted",
+    "server/knowledge_base/pages.py: tidy: path.unlink": "the next round of the upkeep does it again",
+    "server/knowledge_base/pages.py: remove: path.unlink": "the next round of the upkeep does it again",
 }
 
 # Points that no scenario reaches.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 
-from tests.crash.api import DEAD, Api, Folder, running
+from tests.crash.api import DEAD, JOB_WITHIN_S, Api, Folder, running
 from tests.crash.audit import age
 from tests.crash.disk import flip_bit
 from tests.crash.documents import CHUNK_SIZE, KbState, World, write_document
@@ -28,9 +28,16 @@ from tests.crash.usual import (
     post,
     post_files,
 )
+from tests.e2e.processes import wait_until
 
 SMALLER = 180  # the chunk size of the re-indexed knowledge base
 CLOCK = ("job_progress", "job_lease")  # points that come with time, if the work takes so long
+ROWS = {
+    name: " ".join(write_document(f"{name}.md", 1).decode().split()[4:]) for name in ("r1", "r2")
+}
+ROW_FILES = {
+    f"shop/row-{name}.md": f"# {name}\n\nbody: {body}\n".encode() for name, body in ROWS.items()
+}
 SAMPLES = {name: write_document(name, 1) for name in ("one.md", "two.md")}
 LONG = write_document("long.md", 1, 6000)  # takes seconds, so that its progress is written
 FILE_A = f"/knowledge_bases/{KB}/files/a.md"
@@ -142,6 +149,40 @@ def talk(api: Api) -> httpx.Response:
         answer = api.request(method, where, json=body)
         if answer.is_error:
             return answer
+    return api.request("DELETE", path)
+
+
+def write_shop(folder: Folder) -> None:
+    """Lay a database beside the data folder, for a source."""
+    shop = folder.root / "shop" / "shop.db"
+    shop.parent.mkdir()
+    with closing(sqlite3.connect(shop)) as sql:
+        sql.execute("CREATE TABLE item (id, body)")
+        sql.executemany("INSERT INTO item VALUES (?, ?)", ROWS.items())
+        sql.commit()
+
+
+def synchronise(api: Api) -> httpx.Response:
+    """Add a source, synchronise with it and delete it, but for its files, as far as it goes."""
+    path = f"/knowledge_bases/{KB}/sources"
+    options = {
+        "url": f"sqlite:///{api.folder.root}/shop/shop.db",
+        "query": "SELECT id, body FROM item",
+        "id_column": "id",
+        "text_columns": ["body"],
+    }
+    made = api.request("POST", path, json={"kind": "sql", "name": "shop", "options": options})
+    if made.status_code not in (201, 409):  # 409: it was added before a kill
+        return made
+    (source,) = api.get(path)
+    path = f"{path}/{source['id']}"
+    begun = api.request("POST", f"{path}/sync")
+    if begun.is_error:
+        return begun
+    wait_until(lambda: api.get(path)["state"] != "syncing", JOB_WITHIN_S, "synchronised")
+    ended = api.get(path)
+    if ended["state"] != "done":
+        return httpx.Response(507, json=ended)
     return api.request("DELETE", path)
 
 
@@ -274,6 +315,18 @@ SCENARIOS: Sequence[Scenario] = (
         accepted=(204,),
         again=(404,),
         only=("lexical.before_change", "lexical.after_change"),
+    ),
+    Scenario(
+        "synchronise with a source",
+        synchronise,
+        after=with_main({"a.md": A2, "b.md": B1, **ROW_FILES}),
+        accepted=(204,),
+        prepare=write_shop,
+        settings={
+            "ZHIWEN_SOURCES__SQL": "true",
+            "ZHIWEN_SOURCES__SQL_FOLDERS": '["{root}/shop"]',
+        },
+        only=("new_source", "begin_sync", "source_job", "end_sync", "delete_source"),
     ),
     Scenario("have a conversation", talk, after=BEFORE, accepted=(204,)),
 )

@@ -20,6 +20,7 @@ from server.knowledge_base.loaders.reading_order import arrange
 if TYPE_CHECKING:  # most documents have no pictures, and need no megabytes for them
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image as Pixels
 
 MAX_PIXELS = 50_000_000  # 7,000 x 7,000, more than a scanner makes of A3 at 400 dpi
 MIN_SIDE = 24  # pixels; what is smaller holds no word: lines, dots, bullets
@@ -64,7 +65,7 @@ def read_picture(data: bytes, limits: Limits) -> list[Line]:
         CannotRead: it is damaged, too large, or there is no OCR or no time for it.
     """
     import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     require_time(limits)
     try:
@@ -73,15 +74,25 @@ def read_picture(data: bytes, limits: Limits) -> list[Line]:
                 raise CannotRead("too_large")
             if min(picture.size) < MIN_SIDE:
                 return []
-            upright = ImageOps.exif_transpose(picture)
-            flat = Image.new("RGB", upright.size, "white")  # text on nothing is meant for paper
-            layer = upright.convert("RGBA")
-            flat.paste(layer, mask=layer)
+            flat = flatten(picture)
     except Image.DecompressionBombError as error:
         raise CannotRead("too_large") from error
     except DAMAGED as error:
         raise CannotRead("damaged") from error
     return read_pixels(np.asarray(flat), limits)
+
+
+def flatten(picture: "Pixels") -> "Pixels":
+    """Return a picture upright and in RGB: text on nothing is meant for white paper."""
+    from PIL import Image, ImageOps
+
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith("I;16"):  # Pillow would make white of all but the darkest
+        upright = upright.point(lambda light: light / 256).convert("L")
+    flat = Image.new("RGB", upright.size, "white")
+    layer = upright.convert("RGBA")
+    flat.paste(layer, mask=layer)
+    return flat
 
 
 def read_pixels(pixels: "NDArray[np.uint8]", limits: Limits) -> list[Line]:

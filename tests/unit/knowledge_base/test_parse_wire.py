@@ -1,5 +1,6 @@
 import io
 import json
+from base64 import b64encode
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.datatypes import Block, Document
-from server.errors import TooLarge, UnknownFile, UnreadableDocument, ZhiwenError
+from server.errors import TooLarge, UnknownFile, UnknownPage, UnreadableDocument, ZhiwenError
 from server.knowledge_base import parse_wire
-from server.knowledge_base.parse_wire import BadMessage, DocumentReader
+from server.knowledge_base.parse_wire import BadMessage, DocumentReader, PictureReader
+from server.knowledge_base.rendering import MAX_SIDE, PNG_END, PNG_HEAD, Picture
 
 MAX_CHARS = 10_000
 MAX_BYTES = 1 << 20
@@ -119,6 +121,57 @@ def test_message_of_a_hostile_process_is_refused(message: dict[str, Any]) -> Non
         DocumentReader(max_chars=MAX_CHARS).read(message)
 
 
+def make_png(width: int, height: int, *, size: int = 100) -> bytes:
+    sides = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return PNG_HEAD + sides + b"\0" * size + PNG_END
+
+
+def show(png: bytes, pages: Any = 1) -> dict[str, Any]:
+    return {"picture": b64encode(png).decode(), "pages": pages}
+
+
+def test_a_picture_arrives_as_it_was() -> None:
+    sent = Picture(make_png(MAX_SIDE, 1), 12)
+    frame = bytearray(parse_wire.pack(parse_wire.picture_message(sent)))
+    message = parse_wire.take(frame, max_bytes=PictureReader.max_bytes)
+    assert message is not None
+    assert PictureReader().read(message) == sent
+
+
+def test_an_error_comes_in_place_of_a_picture() -> None:
+    with pytest.raises(UnknownPage, match="no page 9: it has 3"):
+        PictureReader().read(
+            parse_wire.error_message(UnknownPage(name="a.pdf", page="9", pages="3"))
+        )
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"title": "手册", "coverage": {}},
+        {"picture": 5, "pages": 1},
+        {"picture": "no base64!", "pages": 1},
+        {"picture": "页", "pages": 1},
+        show(b""),
+        show(b"<svg onload=alert(1)>"),
+        show(make_png(MAX_SIDE + 1, 1)),
+        show(make_png(1, 2**31)),
+        show(make_png(0, 1)),
+        show(make_png(1, 1, size=parse_wire.MAX_PICTURE_BYTES)),
+        show(make_png(1, 1)[:-1]),
+        show(make_png(1, 1), 0),
+        show(make_png(1, 1), "1"),
+        show(make_png(1, 1), True),
+        {"error": "SystemExit", "values": {}},
+    ],
+    ids=lambda message: str(message)[:60],
+)
+def test_a_picture_of_a_hostile_process_is_refused(message: dict[str, Any]) -> None:
+    with pytest.raises(BadMessage):
+        PictureReader().read(message)
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"5", b"[" * 100_000, b"\0" * 9])
 def test_frame_of_something_else_is_refused(body: bytes) -> None:
     frame = len(body).to_bytes(parse_wire.LENGTH_BYTES, "big") + body
@@ -143,6 +196,6 @@ def test_stream_ends_between_frames_or_is_refused() -> None:
 @pytest.mark.parametrize("error", parse_wire.ERRORS.values())
 def test_every_error_that_travels_has_texts_as_values(error: type[ZhiwenError]) -> None:
     names = ("name", "reason_en", "reason_zh", "what_en", "what_zh", "limit", "setting")
-    values = {name: name for name in (*names, "supported")}
+    values = {name: name for name in (*names, "supported", "page", "pages")}
     message = json.loads(json.dumps(parse_wire.error_message(error(**values))))
     assert str(parse_wire.read_error(message)) == str(error(**values))

@@ -13,7 +13,9 @@ import pytest
 from server.errors import (
     Cancelled,
     EmptyDocument,
+    NoPages,
     TooLarge,
+    UnknownPage,
     UnreadableDocument,
     UnsupportedFormat,
     ZhiwenError,
@@ -22,6 +24,7 @@ from server.knowledge_base import parser as parser_module
 from server.knowledge_base.loaders import load_document
 from server.knowledge_base.loaders.limits import MIB, Limits
 from server.knowledge_base.parsing import ParserPool
+from server.knowledge_base.rendering import is_small_png
 from tests.conformance.test_loaders import SAMPLES
 from tests.unit.knowledge_base.conftest import (
     GREEDY,
@@ -75,6 +78,51 @@ def test_error_is_that_of_the_loader(
     assert here.value.message("en") == there.value.message("en")
     assert here.value.message("zh") == there.value.message("zh")
     assert len(pool.idle) == 1  # the parser lives on
+
+
+def test_page_is_drawn_by_a_parser_that_reads_on(make_pool: MakePool, put: Put) -> None:
+    pool, blob = make_pool(), put(SAMPLES[".pdf"])
+    drawn = pool.render(blob, "a.pdf", 1)
+    assert is_small_png(drawn.png)
+    assert drawn.pages == 1
+    (first,) = pool.idle
+    assert pool.parse(blob, "a.pdf").text
+    with pytest.raises(UnknownPage):
+        pool.render(blob, "a.pdf", 2)
+    with pytest.raises(NoPages):
+        pool.render(blob, "a.txt", 1)
+    assert pool.idle == [first]
+
+
+def test_crash_while_a_page_is_drawn_is_an_error_of_the_file(
+    make_pool: MakePool, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, blob = make_pool(), put(SAMPLES[".pdf"])
+    pool.render(blob, "a.pdf", 1)
+    receive = parser_module.Parser._receive
+
+    def kill(parser: parser_module.Parser, *given: object) -> None:
+        if parser.has_begun:
+            parser.process.kill()
+        receive(parser, *given)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as changed:
+        changed.setattr(parser_module.Parser, "_receive", kill)
+        changed.setattr(parser_module, "PORTION", 16)  # the picture does not come at once
+        with pytest.raises(UnreadableDocument, match="Killed"):
+            pool.render(blob, "a.pdf", 1)
+    assert pool.render(blob, "a.pdf", 1).pages == 1
+
+
+def test_picture_that_is_none_costs_the_parser(
+    make_pool: MakePool, put: Put, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool, blob = make_pool(), put(SAMPLES[".pdf"])
+    monkeypatch.setattr("server.knowledge_base.parse_wire.is_small_png", lambda png: False)
+    with pytest.raises(UnreadableDocument, match="bad answer"):
+        pool.render(blob, "a.pdf", 1)
+    assert "not a picture" in caplog.text
+    assert pool.idle == []
 
 
 def test_line_of_fifty_megabytes_is_read(shared: ParserPool, put: Put) -> None:

@@ -27,7 +27,8 @@ def service(container: Container) -> Container:
 
 def round_of(service: Container) -> None:
     bases = service.knowledge_bases
-    Upkeep(service.database, bases.blobs, service.embedders, service.indexes, bases.view).clean()
+    parts = service.embedders, service.indexes, bases.view, bases.pages
+    Upkeep(service.database, bases.blobs, *parts).clean()
 
 
 def add(service: Container, name: str, text: str) -> None:

@@ -9,7 +9,9 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from configs import load_settings
-from tests.unit.webui_pages.conftest import KEY, MANUAL
+from tests.unit.knowledge_base.loaders.makers import make_pdf
+from tests.unit.webui_pages.conftest import KEY, MANUAL, add
+from webui_pages.client import ApiClient
 from webui_pages.cookie import LANGUAGE, NAME
 from webui_pages.files import refusal
 from webui_pages.site import Site
@@ -255,6 +257,31 @@ def test_a_preview_can_run_nothing(member: TestClient) -> None:
     answer = member.get("/files/docs/trap%20%3Cb%3E.txt?view=1")
     assert answer.headers["content-disposition"].startswith("inline")
     assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_a_page_comes_as_a_picture_that_a_browser_keeps_and_asks_about(
+    member: TestClient, locked_api: str
+) -> None:
+    book = make_pdf([[(72.0, 700.0, 11.0, "The mill is old.")]])
+    add(ApiClient(locked_api, key=KEY), "docs", {"book.pdf": book}, override=True)
+    answer = member.get("/files/docs/book.pdf?page=1")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "private, no-cache"
+    known = {"If-None-Match": answer.headers["etag"]}
+    again = member.get("/files/docs/book.pdf?page=1", headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_page_of_a_stranger_is_refused(stranger: TestClient) -> None:
+    assert stranger.get("/files/docs/book.pdf?page=1").status_code == 401
+
+
+@pytest.mark.parametrize("page", ["1", "0", "-1", "x", "9" * 5000, "1%2F..%2F..", ""])
+def test_a_page_that_is_not_there_is_no_file(member: TestClient, page: str) -> None:
+    answer = member.get(f"/files/docs/manual.md?page={page}", headers=PAGE)
+    assert answer.status_code in (404, 415, 422)
+    assert "cannot be downloaded" in answer.text
 
 
 def test_a_file_that_is_not_there_is_told_to_a_person(member: TestClient) -> None:

@@ -1,0 +1,152 @@
+"""Web pages: one, or those of a section of a site that lead to each other."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+import httpx
+
+from server.errors import InvalidRequest, SourceFailed, TooLarge, UnsafeAddress, ZhiwenError
+from server.knowledge_base.sources import Fetched, FetchLimits, Found, Missed, Skipped
+from server.knowledge_base.sources.browser import Browser, NoDocument, Page, failed
+from server.knowledge_base.sources.guard import Guard
+from server.knowledge_base.sources.media import extension_of, read_type, to_utf8
+from server.knowledge_base.sources.robots import Robots, read_robots, refuse
+from server.knowledge_base.sources.site import Names, Section, identity, read_url
+from server.schemas.sources import WebOptions
+
+
+class WebPages:
+    """Reads pages breadth first, so that what is near the start comes first."""
+
+    def check(self, options: Mapping[str, Any], limits: FetchLimits) -> None:
+        """Refuse an address that must not be asked, as far as it tells by itself."""
+        url = options["url"]
+        try:
+            parsed = read_url(url)
+        except httpx.InvalidURL as error:
+            raise InvalidRequest(
+                param="options.url",
+                problem_en=f"options.url is no address of a page: {url!r}",
+                problem_zh=f"options.url 不是网页地址：{url!r}",
+            ) from error
+        make_guard(limits).check_url(parsed)
+
+    def shown(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options: there is no password in them."""
+        return dict(options)
+
+    def fetch(
+        self, options: Mapping[str, Any], limits: FetchLimits, known: Mapping[str, str]
+    ) -> Iterator[Found]:
+        """Yield the pages; the extensions of their names are those of what the server sent."""
+        self.check(options, limits)
+        with closing(Browser(make_guard(limits), limits)) as browser:
+            yield from Walk(browser, WebOptions.model_validate(dict(options)), limits, known).run()
+
+
+def make_guard(limits: FetchLimits) -> Guard:
+    """Return what decides on addresses."""
+    return Guard(limits.allow_private, limits.web_ports)
+
+
+class Walk:
+    """One walk through a section."""
+
+    def __init__(
+        self,
+        browser: Browser,
+        options: WebOptions,
+        limits: FetchLimits,
+        known: Mapping[str, str],
+    ) -> None:
+        self.browser = browser
+        self.options = options
+        self.limits = limits
+        self.section = Section(read_url(options.url))
+        self.names = Names(self.section, known)
+        self._seen: set[str] = set()  # identities of what was asked for, or found
+        self._ahead: deque[tuple[httpx.URL, int]] = deque()
+
+    def run(self) -> Iterator[Found]:
+        """Yield what is found from the start on.
+
+        Raises:
+            SourceFailed, UnsafeAddress, TooLarge: the first page cannot be read.
+        """
+        robots = read_robots(self.browser, self.section.start)
+        pages = 1
+        yield self._take(self._read_first(robots), 0)
+        while self._ahead:
+            if pages >= self.options.max_pages:
+                yield Missed(self._cut())
+                return
+            time.sleep(robots.pause_s())
+            url, depth = self._ahead.popleft()
+            found = self._read(url, depth, robots)
+            pages += isinstance(found, Fetched)
+            if found is not None:
+                yield found
+
+    def _read_first(self, robots: Robots) -> Page:
+        start = self.section.start
+        if not robots.allows(start):
+            raise refuse(start)
+        self._seen.add(identity(start))
+        try:
+            return self._get(start)
+        except NoDocument as error:
+            raise SourceFailed(
+                address=str(start)[:300],
+                reason_en=f"there is nothing that can be read, or it is elsewhere: {error}",
+                reason_zh=f"没有可读取的内容，或内容位于其他地址：{error}",
+            ) from error
+
+    def _read(self, url: httpx.URL, depth: int, robots: Robots) -> Found | None:
+        """Return what is at an address; None if it was found before."""
+        if not robots.allows(url):
+            return Skipped(str(url))
+        try:
+            page = self._get(url)
+        except NoDocument as error:
+            return Skipped(str(error))
+        except (SourceFailed, UnsafeAddress, TooLarge) as error:
+            return Missed(error)
+        if page.url != url and identity(page.url) in self._seen:
+            return None
+        if not robots.allows(page.url):
+            return Skipped(str(page.url))
+        return self._take(page, depth)
+
+    def _get(self, url: httpx.URL) -> Page:
+        return self.browser.get(
+            url,
+            max_bytes=self.limits.max_bytes,
+            goes_to=self.section.contains,
+            can_read=lambda header, at: extension_of(read_type(header)[0], at.path) is not None,
+        )
+
+    def _take(self, page: Page, depth: int) -> Found:
+        """Return a page as a document, and note where it leads to."""
+        self._seen.add(identity(page.url))
+        media_type, charset = read_type(page.content_type)
+        extension = extension_of(media_type, page.url.path) or ""
+        data = to_utf8(page.data, media_type, charset)
+        if extension == ".html" and depth < self.options.depth:
+            for url in self.section.links(data, page.url):
+                if identity(url) not in self._seen:
+                    self._seen.add(identity(url))
+                    self._ahead.append((url, depth + 1))
+        if not data:
+            return Skipped(str(page.url))
+        return Fetched(self.names.name(page.url, extension), data, str(page.url))
+
+    def _cut(self) -> ZhiwenError:
+        limit = self.options.max_pages
+        return failed(
+            self.section.start,
+            f"there are more pages than max_pages, {limit}; nothing was deleted.",
+            f"页面数超过 max_pages（{limit}），因此未删除任何文件。",
+        )
