@@ -1,5 +1,8 @@
 """Where the crash suite makes an exception, and why."""
 
+DRAWN_AGAIN = "a picture of a page, which is drawn again when it is wanted"
+NEXT_ROUND = "the next round of the upkeep does it again"
+
 # Calls that change the disk and have no fault point beside them.
 NO_POINT_NEEDED = {
     "server/knowledge_base/blobs.py: sync_folder: os.fsync": "store, which calls it, has them",
@@ -14,11 +17,11 @@ NO_POINT_NEEDED = {
     "server/knowledge_base/loaders/old_office.py: remove_left_folders: shutil.rmtree": (
         "copies in the system's folder for such; the next conversion does it again"
     ),
-    "server/knowledge_base/pages.py: _keep: os.fsync": "a picture that is drawn again when it is wanted",
-    "server/knowledge_base/pages.py: _keep: temporary.replace": "a picture that is drawn again when it is wanted",
-    "server/knowledge_base/pages.py: _keep: temporary.unlink": "a picture that is drawn again when it is wanted",
-    "server/knowledge_base/pages.py: tidy: path.unlink": "the next round of the upkeep does it again",
-    "server/knowledge_base/pages.py: remove: path.unlink": "the next round of the upkeep does it again",
+    "server/knowledge_base/pages.py: _keep: os.fsync": DRAWN_AGAIN,
+    "server/knowledge_base/pages.py: _keep: temporary.replace": DRAWN_AGAIN,
+    "server/knowledge_base/pages.py: _keep: temporary.unlink": DRAWN_AGAIN,
+    "server/knowledge_base/pages.py: tidy: path.unlink": NEXT_ROUND,
+    "server/knowledge_base/pages.py: remove: path.unlink": NEXT_ROUND,
 }
 
 # Points that no scenario reaches.
