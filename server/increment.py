@@ -90,7 +90,7 @@ async def take_in_all(
 
 def folders_in(data: DataFolder) -> list[str]:
     """Return the names of the folders that may be knowledge bases: those with ``content/``."""
-    return [path.parent.name for path in data.root.glob("*/content") if path.is_dir()]
+    return [path.parent.name for path in data.root.glob("[!.]*/content") if path.is_dir()]
 
 
 async def make_base(api: httpx.AsyncClient, data: DataFolder, name: str) -> None:
@@ -172,7 +172,9 @@ async def open_api(settings: Settings, language: Language) -> AsyncIterator[http
             return
     if not isinstance(state.error, DataDirectoryInUse):
         raise state.error
-    headers["Authorization"] = f"Bearer {settings.auth.api_key}"
+    headers.pop("Authorization")
+    if settings.auth.api_key:  # the one that was made at the first start is not stored
+        headers["Authorization"] = f"Bearer {settings.auth.api_key}"
     url = base_url(settings.server.host, settings.server.port)
     async with httpx.AsyncClient(
         base_url=url, headers=headers, timeout=PATIENT, trust_env=False

@@ -3,16 +3,17 @@
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence, Set
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 
 from server.db.database import Database
 from server.db.held import held_blobs
 from server.db.jobs import open_jobs
 from server.db.knowledge_bases import find_kb
-from server.errors import ZhiwenError
+from server.errors import InvalidName, UnreadableDocument, ZhiwenError
 from server.errors.records import read_error
 from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.paths import DataFolder
@@ -63,8 +64,15 @@ class ContentFolder:
             intake = Intake(jobs=list(open_jobs(session, kb.id, "add")))
         top = self.folder.content_folder(kb.name)
         changed = []
-        for name in files_in(top) if names is None else names:
-            if is_one_of(top / name, held.get(unicodedata.normalize("NFC", name), set())):
+
+        def refuse(error: OSError) -> None:
+            folder = Path(error.filename or top).relative_to(top.parent).as_posix()
+            intake.refused.append(refuse_closed(folder, error))
+
+        for name in files_in(top, on_error=refuse) if names is None else names:
+            if not is_utf8(name):
+                intake.refused.append(refuse_name(name))
+            elif is_one_of(top / name, held.get(unicodedata.normalize("NFC", name), set())):
                 intake.unchanged += 1
             else:
                 changed.append(name)
@@ -77,10 +85,17 @@ class ContentFolder:
         with ExitStack() as stack:
             uploads = []
             for name in names:
-                with suppress(FileNotFoundError):  # taken away in this very moment
+                try:
                     source = stack.enter_context((top / name).open("rb"))
+                except FileNotFoundError:  # taken away in this very moment
+                    continue
+                except OSError as error:
+                    intake.refused.append(refuse_closed(name, error))
+                else:
                     uploads.append(Upload(name, source))
             intake.files += len(uploads)
+            if not uploads:
+                return
             try:
                 submitted = self.submissions.submit(
                     kb_name, uploads, options=IngestOptions(override=True)
@@ -99,13 +114,66 @@ def is_one_of(path: Path, hashes: Set[str]) -> bool:
             return bool(hashes) and hashlib.file_digest(file, "sha256").hexdigest() in hashes
     except FileNotFoundError:
         return True
+    except OSError:  # whoever opens it tells why
+        return False
 
 
-def files_in(top: Path) -> Iterator[str]:
-    """Yield the names of the files below a folder in order; links and hidden ones are no files."""
-    for folder, folders, names in os.walk(top):
+def is_utf8(name: str) -> bool:
+    """Tell whether a name on the disk is text; some archives leave names in old encodings."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def refuse_name(name: str) -> Refused:
+    """Return the refusal of a file whose name is no text."""
+    shown = name.encode("utf-8", "replace").decode()
+    error = InvalidName(
+        param="file_name",
+        name=shown,
+        reason_en="it is not in UTF-8. Rename the file.",
+        reason_zh="文件名不是 UTF-8 编码，请重命名。",
+    )
+    return Refused(shown, error)
+
+
+def refuse_closed(name: str, error: OSError) -> Refused:
+    """Return the refusal of a file that cannot be opened."""
+    reason = error.strerror or type(error).__name__
+    return Refused(
+        name,
+        UnreadableDocument(
+            name=name,
+            reason_en=f"it cannot be opened ({reason}). Check its permissions.",
+            reason_zh=f"无法打开文件（{reason}），请检查权限。",
+        ),
+    )
+
+
+def complain(error: OSError) -> None:
+    """Do not pass over a folder that cannot be read: its files are not gone."""
+    raise error
+
+
+def files_in(top: Path, *, on_error: Callable[[OSError], None] = complain) -> Iterator[str]:
+    """Yield the names of the files below a folder in order; links and hidden ones are no files.
+
+    ``on_error`` gets the errors of folders and files that cannot be looked at.
+    """
+    if not top.is_dir():
+        return
+    for folder, folders, names in os.walk(top, onerror=on_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder, name)
-            if not name.startswith(".") and path.is_file() and not path.is_symlink():
+            try:
+                is_file = S_ISREG(path.lstat().st_mode)
+            except FileNotFoundError:  # taken away in this very moment
+                continue
+            except OSError as error:
+                on_error(error)
+                continue
+            if is_file and not name.startswith("."):
                 yield path.relative_to(top).as_posix()

@@ -9,9 +9,9 @@ import threading
 from server.db.database import Database
 from server.db.files import look_up_file, recently_changed
 from server.db.knowledge_bases import list_kbs
-from server.db.models import KnowledgeBaseRow
+from server.db.models import FileRow, KnowledgeBaseRow
 from server.errors import ZhiwenError
-from server.knowledge_base.blobs import BlobStore
+from server.knowledge_base.blobs import BlobStore, has_hash
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +34,24 @@ class ContentView:
                 if kb is None or kb.is_deleted:
                     return
                 row = look_up_file(session, kb, file_name)
-                if row:
+                if row and self._is_edited(kb.name, row):
+                    logger.info("%r was edited in content/; it is left as it is.", file_name)
+                elif row:
                     self.blobs.publish(kb.name, file_name, row.blob)
                 else:
                     self.blobs.unpublish(kb.name, file_name)
         except (OSError, ZhiwenError) as error:
             logger.warning("%r cannot be shown in content/: %s", file_name, error)
+
+    def _is_edited(self, kb_name: str, row: FileRow) -> bool:
+        """Tell whether somebody wrote to the file after its bytes were last committed.
+
+        What is shown of earlier bytes is older than that.
+        """
+        path = self.blobs.folder.content(kb_name, row.name)
+        if not path.is_file() or path.stat().st_mtime <= row.updated_at.timestamp():
+            return False
+        return not has_hash(path, row.blob)
 
     def repair(self) -> None:
         """Show what changed last in each knowledge base: a crash may have come in between."""

@@ -1,6 +1,7 @@
 """Follows what people do in the folders ``content/``. Does not know how files are read."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ class ContentWatch:
                 self._look_into(name, self._folders[kb_id])
             except UnknownKnowledgeBase:  # deleted in this very moment
                 continue
+            except (OSError, ZhiwenError) as error:  # it stops none of the others
+                logger.warning("content/ of %r could not be looked through: %s", name, error)
 
     def _look_into(self, kb_name: str, folder: Folder) -> None:
         top = self.content.folder.content_folder(kb_name)
@@ -85,22 +88,26 @@ class ContentWatch:
         steady = {name: mark for name, mark in now.items() if folder.last.get(name) == mark}
         gone = folder.settled.keys() - now.keys() - folder.last.keys()
         folder.last = now
+        if gone and not now:  # a disk that went away looks like that
+            logger.warning("content/ of %r is empty; nothing is deleted for that.", kb_name)
+            folder.settled = {}  # nor later, when something is there again
+        elif gone:
+            self._delete(kb_name, gone)
+            folder.settled = {name: mark for name, mark in folder.settled.items() if name in now}
         changed = [name for name, mark in steady.items() if folder.settled.get(name) != mark]
         if changed:
             intake = self.content.take_in(kb_name, changed)
             for refused in intake.refused:
                 logger.warning("%r was not taken in: %s", refused.name, refused.error)
             folder.settled |= {name: steady[name] for name in changed}
-        if gone and not now:  # a disk that went away looks like that
-            logger.warning("content/ of %r is empty; nothing is deleted for that.", kb_name)
-        elif gone:
-            self._delete(kb_name, gone)
-            folder.settled = {name: mark for name, mark in folder.settled.items() if name in now}
 
     def _delete(self, kb_name: str, gone: set[str]) -> None:
         with self.database.read() as session:
             known = {row.name for row in list_files(session, find_kb(session, kb_name))}
+        top = self.content.folder.content_folder(kb_name)
         for name in sorted(gone & known):
+            if os.path.lexists(top / name):  # a link, or uploaded again
+                continue
             try:
                 self.delete(kb_name, name)
             except UnknownFile:  # by somebody else, in this very moment

@@ -110,11 +110,17 @@ def render_picture(file: BinaryIO, name: str, page: int) -> Picture:
     """Draw a picture as the only page of its file."""
     from PIL import Image
 
-    from server.knowledge_base.loaders.ocr import DAMAGED, MAX_PIXELS, cannot_read, flatten
+    from server.knowledge_base.loaders.ocr import (
+        DAMAGED,
+        FORMATS,
+        MAX_PIXELS,
+        cannot_read,
+        flatten,
+    )
 
     check_page(name, page, 1)
     try:
-        with Image.open(file) as picture:
+        with Image.open(file, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise cannot_read(name, "too_large")
             drawn = picture.convert(BLENDED[picture.mode]) if picture.mode in BLENDED else picture

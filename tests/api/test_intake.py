@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from configs import ROOT
 from server.container import Container
-from tests.conftest import make_settings, open_client, wait_until_ready
+from tests.crash.api import Folder, running
 
 BASE = "/api/v1/knowledge_bases/kb"
 Put = Callable[[str, str], Path]
@@ -149,12 +149,56 @@ def test_the_watch_deletes_nothing_for_a_folder_that_is_gone(
     folder.rename(tmp_path / "away")
     for _ in range(3):
         watch.look()
-    assert len(names(client)) >= 4
+    new = client.post(f"{BASE}/files", files={"files": ("new.txt", b"Makes the folder anew.")})
+    assert new.status_code == 201
+    for _ in range(3):
+        watch.look()
+    assert len(names(client)) >= 5
 
 
-def take_in(data: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+def test_the_watch_takes_a_link_for_no_deletion(
+    client: TestClient, container: Container, put: Put, tmp_path: Path
+) -> None:
+    watch = container.knowledge_bases.watch
+    pump = container.folder.content("kb", "pump.md")
+    watch.look()
+    watch.look()
+    pump.rename(tmp_path / "pump.md")
+    pump.symlink_to(tmp_path / "pump.md")
+    for _ in range(3):
+        watch.look()
+    assert "pump.md" in names(client)
+
+
+def test_a_name_that_is_no_text_is_told_and_stops_no_other(
+    client: TestClient, container: Container, put: Put
+) -> None:
+    good = put("good.txt", "Something that can be read.")
+    old = good.with_name(os.fsdecode("手册.txt".encode("gb18030")))
+    old.write_text("The name is in an old encoding.")
+    body = client.post(f"{BASE}/scan").json()
+    assert [file["error"]["code"] for file in body["refused"]] == ["invalid_name"]
+    wait_for(client, body["jobs"])
+    assert "good.txt" in names(client)
+
+
+def test_an_edit_outlives_a_start_and_another_reading(
+    client: TestClient, container: Container, kb: str
+) -> None:
+    path = container.folder.content("kb", "pump.md")
+    path.write_text("# Pump\n\nEdited by hand: 36 months.")
+    container.knowledge_bases.view.repair()
+    job = client.post(f"{BASE}/reindex", json={}).json()["id"]
+    wait_for(client, [job])
+    assert "36 months" in path.read_text()
+    wait_for(client, client.post(f"{BASE}/scan").json()["jobs"])
+    assert "36 months" in text_of(client, "pump.md")
+
+
+def take_in(data: Path, *flags: str, port: int = 7861) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
         "ZHIWEN_PATHS__DATA": str(data),
+        "ZHIWEN_SERVER__PORT": str(port),
         "ZHIWEN_EMBEDDING__MODEL": "none",
         "ZHIWEN_SERVER__LANGUAGE": "en",
     }
@@ -184,9 +228,11 @@ def test_the_command_names_an_unknown_knowledge_base(tmp_path: Path) -> None:
 
 
 def test_the_command_uses_the_service_that_runs(tmp_path: Path) -> None:
-    with open_client(make_settings(tmp_path)) as client:
-        wait_until_ready(client)
-        done = take_in(client.app.state.container.folder.root)
-    assert done.returncode == 1  # this one serves no port, so that is what it has to say
-    assert "http://127.0.0.1:" in done.stderr
-    assert "Traceback" not in done.stderr
+    with running(Folder(tmp_path)) as api:
+        assert api.request("POST", "/knowledge_bases", json={"name": "mine"}).status_code == 201
+        data = next(path.parent for path in tmp_path.rglob("zhiwen.db"))
+        (data / "mine" / "content").mkdir(exist_ok=True)
+        (data / "mine" / "content" / "boiler.txt").write_text("The boiler is descaled in May.")
+        done = take_in(data, port=api.http.base_url.port)
+        assert (done.returncode, done.stdout.strip()) == (0, "mine: 1 added, 0 unchanged, 0 failed")
+        assert [file["name"] for file in api.get("/knowledge_bases/mine/files")] == ["boiler.txt"]

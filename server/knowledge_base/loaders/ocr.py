@@ -26,6 +26,8 @@ MAX_PIXELS = 50_000_000  # 7,000 x 7,000, more than a scanner makes of A3 at 400
 MIN_SIDE = 24  # pixels; what is smaller holds no word: lines, dots, bullets
 THREADS = 4  # beyond, a page gains little; other files are read at the same time
 SURE = 0.5  # of 1; below, the words of PP-OCR are noise more often than not
+# Not all that Pillow knows: it hands PostScript to a program of the system.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 FONT_SHARE = 0.75  # of the height of a box that PP-OCR finds around a line
 LARGER = 1.35  # boxes of one font differ by less
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises
@@ -69,7 +71,7 @@ def read_picture(data: bytes, limits: Limits) -> list[Line]:
 
     require_time(limits)
     try:
-        with Image.open(BytesIO(data)) as picture:
+        with Image.open(BytesIO(data), formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise CannotRead("too_large")
             if min(picture.size) < MIN_SIDE:

@@ -20,6 +20,8 @@ TRANSLATED = [
     for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
 ]
 RELAYS = ipaddress.ip_network("192.88.99.0/24")
+# Where clouds answer their machines beside the link-local address: Azure, Alibaba, AWS.
+CLOUDS = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "100.100.100.200", "fd00:ec2::254")))
 
 LookUp = Callable[[str, int], list[str]]
 
@@ -105,6 +107,7 @@ def never_asked(ip: IPv4Address | IPv6Address) -> bool:
         or ip.is_multicast
         or ip.is_link_local
         or ip in RELAYS
+        or ip in CLOUDS
         or any(ip in network for network in TRANSLATED)
         or (isinstance(ip, IPv6Address) and ip.is_site_local)
         or (isinstance(ip, IPv4Address) and ip.is_reserved)
