@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from configs import ROOT
+from server.supervisor import pidfile
 from tests.e2e.processes import (
     READY_WITHIN_S,
     Place,
@@ -92,6 +93,11 @@ def test_a_part_that_was_stopped_can_be_started_elsewhere(place: Place) -> None:
     with started(place, "-o", "--api") as everything:
         run_script(place, "server/llm_api_shutdown.py")
         wait_until(lambda: [*everything.rows()] == ["api"], STOP_WITHIN_S, "only the API is left")
+
+        def is_given_up() -> bool:  # a row goes before its claim does
+            return [path.stem for path in pidfile.pid_files(place.data)] == ["api"]
+
+        wait_until(is_given_up, STOP_WITHIN_S, "only the API is claimed")
 
         with started(place, script="server/llm_api.py") as chain:
             assert {"controller", "endpoint"} <= chain.rows().keys()
