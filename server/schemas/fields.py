@@ -68,3 +68,12 @@ class Turn(BaseModel):
 
     role: Literal["user", "assistant", "system"]
     content: Text
+
+
+class Cutting(Request):
+    """How files are cut into chunks; what is left out comes from what is set already."""
+
+    splitter: Splitter | None = None
+    chunk_size: ChunkSize | None = None
+    chunk_overlap: ChunkOverlap | None = None
+    zh_title_enhance: ZhTitleEnhance | None = None

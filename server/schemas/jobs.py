@@ -6,12 +6,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from server.schemas.fields import (
-    ChunkOverlap,
-    ChunkSize,
-    Request,
-    Splitter,
+    Cutting,
     Text,
-    ZhTitleEnhance,
 )
 from server.schemas.native import ErrorDetail
 
@@ -69,13 +65,9 @@ class JobFile(BaseModel):
     error: ErrorDetail | None
 
 
-class Reindex(Request):
+class Reindex(Cutting):
     """How all files are read again; what is left out stays as it is."""
 
-    splitter: Splitter | None = None
-    chunk_size: ChunkSize | None = None
-    chunk_overlap: ChunkOverlap | None = None
-    zh_title_enhance: ZhTitleEnhance | None = None
     embedding_model: Text | None = None
 
 

@@ -7,33 +7,26 @@ from pydantic import BaseModel, Field
 
 from server.datatypes import GapKind, GapReason
 from server.schemas.fields import (
-    ChunkOverlap,
-    ChunkSize,
+    Cutting,
     KbName,
     MaxTokens,
     Question,
     Request,
-    Splitter,
     Temperature,
     Text,
     Threshold,
     Title,
     TopK,
     Turn,
-    ZhTitleEnhance,
 )
 
 
-class CreateKnowledgeBase(Request):
+class CreateKnowledgeBase(Cutting):
     """A new knowledge base; what is left out comes from the settings."""
 
     name: KbName
     info: Text = Field(default="", max_length=2000)
     embedding_model: Text | None = None
-    splitter: Splitter | None = None
-    chunk_size: ChunkSize | None = None
-    chunk_overlap: ChunkOverlap | None = None
-    zh_title_enhance: ZhTitleEnhance | None = None
 
 
 class KnowledgeBase(BaseModel):

@@ -3,17 +3,13 @@
 from pydantic import BaseModel, Field
 
 from server.schemas.fields import (
-    ChunkOverlap,
-    ChunkSize,
+    Cutting,
     KbName,
-    Request,
-    Splitter,
     Text,
-    ZhTitleEnhance,
 )
 
 
-class SplitText(Request):
+class SplitText(Cutting):
     """A text whose chunks are wanted; options that are left out are those of an upload.
 
     With ``knowledge_base`` they are its own, otherwise those of the settings.
@@ -24,10 +20,6 @@ class SplitText(Request):
         default="text.txt", description="what it would be called; the extension says how to read it"
     )
     knowledge_base: KbName | None = None
-    splitter: Splitter | None = None
-    chunk_size: ChunkSize | None = None
-    chunk_overlap: ChunkOverlap | None = None
-    zh_title_enhance: ZhTitleEnhance | None = None
 
 
 class PreviewedChunk(BaseModel):
