@@ -121,20 +121,13 @@ class JobRunner:
             free_jobs(session)
         self._claim()
 
-    def start(self, job: JobRow) -> "Future[None]":
-        """Begin a job that this process owns; return what ends when the job does.
+    def start(self, job: JobRow, files: Sequence[int]) -> "Future[None]":
+        """Begin a job that this process owns, with its queued files; return what ends with it.
 
         The future fails when the job cannot go on for now (busy database, full disk), though
         it will be tried again.
         """
-        with self.database.read() as session:
-            active = ActiveJob(
-                id=job.id,
-                kind=job.kind,
-                kb_id=job.kb_id,
-                options=job.options,
-                waiting=deque(queued_files(session, job.id)),
-            )
+        active = ActiveJob(job.id, job.kind, job.kb_id, job.options, waiting=deque(files))
         with self._changed:
             if self._is_closed:
                 raise ServiceStopping
@@ -394,6 +387,7 @@ class JobRunner:
             with self.database.write("job_claim") as session:
                 at = now()
                 job = claim_job(session, job_id, self.owner, at=at, until=at + LEASE)
+                files = queued_files(session, job_id)
             if job is not None:
                 logger.warning("The job %s was interrupted; it goes on.", job_id)
-                self.start(job)
+                self.start(job, files)

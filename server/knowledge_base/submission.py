@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.db.database import Database
 from server.db.files import find_file, find_version, list_files
-from server.db.jobs import NewJobFile, add_job, cancel_job, close_job, open_jobs
+from server.db.jobs import NewJobFile, add_job, cancel_job, close_job, open_jobs, queued_files
 from server.db.knowledge_bases import change_model, files_without_vectors, find_kb
 from server.db.models import JobRow, KnowledgeBaseRow
 from server.errors import (
@@ -124,8 +124,8 @@ class Submissions:
         self, kb: KnowledgeBaseRow, kind: str, options: dict[str, Any], files: list[NewJobFile]
     ) -> Submitted:
         with self.database.write("job") as session:
-            job = self._add(session, self._same(session, kb), kind, options, files)
-        return Submitted(job, self.jobs.start(job))
+            added = self._add(session, self._same(session, kb), kind, options, files)
+        return self._start(*added)
 
     def _same(self, session: Session, kb: KnowledgeBaseRow) -> KnowledgeBaseRow:
         """Return the knowledge base as the session sees it, unless another one has its name."""
@@ -141,11 +141,14 @@ class Submissions:
         kind: str,
         options: dict[str, Any],
         files: Sequence[NewJobFile],
-    ) -> JobRow:
+    ) -> tuple[JobRow, Sequence[int]]:
         job = add_job(session, kb, kind, options, files, **self.jobs.lease())
         if not files:
             close_job(session, job.id)
-        return job
+        return job, queued_files(session, job.id)
+
+    def _start(self, job: JobRow, files: Sequence[int]) -> Submitted:
+        return Submitted(job, self.jobs.start(job, files))
 
     def _get(self, name: str) -> KnowledgeBaseRow:
         with self.database.read() as session:
@@ -166,8 +169,8 @@ class Submissions:
             kb.chunk_size, kb.chunk_overlap = chosen.chunk_size, chosen.chunk_overlap
             rows = list_files(session, kb)
             files = [NewJobFile(row.name, row.blob, row.size) for row in rows]
-            job = self._add(session, kb, "reindex", {}, files)
-        return Submitted(job, self.jobs.start(job))
+            added = self._add(session, kb, "reindex", {}, files)
+        return self._start(*added)
 
     def change_model(self, name: str, model: str) -> Submitted:
         """Return the job that gives a knowledge base another embedding model.
@@ -195,11 +198,11 @@ class Submissions:
             if not lacking and chosen != kb.embedding_model:
                 change_model(session, kb, chosen)
             files = [NewJobFile(file_name) for file_name in lacking]
-            job = self._add(session, kb, "model", {"embedding_model": chosen}, files)
+            added = self._add(session, kb, "model", {"embedding_model": chosen}, files)
         for job_id in former:
             self.jobs.forget(job_id)
         self.on_change(kb.name)
-        return Submitted(job, self.jobs.start(job))
+        return self._start(*added)
 
     def restore_version(self, name: str, file_name: str, version: int) -> Submitted:
         """Return the job that makes an earlier version of a file the present one again.

@@ -3,13 +3,22 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from server.db.database import Database
-from server.db.jobs import NewJobFile, add_job, cancel_job, close_job, list_job_files, settle_file
+from server.db.jobs import (
+    NewJobFile,
+    add_job,
+    cancel_job,
+    close_job,
+    list_job_files,
+    queued_files,
+    settle_file,
+)
 from server.db.knowledge_bases import add_kb
 from server.db.models import JobRow, KnowledgeBaseRow, now
 from server.errors import DatabaseBusy, EmbeddingFailed, InvalidRequest, StorageFull
@@ -59,6 +68,11 @@ class Bench:
             files = [NewJobFile(name) for name in names]
             return add_job(session, self.kb, "add", {}, files, **runner.lease())
 
+    def start(self, runner: JobRunner, job: JobRow) -> "Future[None]":
+        with self.database.read() as session:
+            files = queued_files(session, job.id)
+        return runner.start(job, files)
+
     def statuses(self, job: JobRow) -> list[str]:
         with self.database.read() as session:
             return [file.status for file in list_job_files(session, job.id)]
@@ -90,7 +104,7 @@ def test_jobs_take_turns(bench: Bench) -> None:
     runner = bench.runner()
     bench.gate.clear()
     long, short = bench.add(runner, "a1", "a2", "a3", "a4"), bench.add(runner, "b1")
-    ended = [runner.start(long), runner.start(short)]
+    ended = [bench.start(runner, long), bench.start(runner, short)]
     bench.gate.set()
     for each in ended:
         each.result(60)
@@ -102,7 +116,7 @@ def test_an_interrupted_job_goes_on_where_it_was(bench: Bench) -> None:
     first = bench.runner()
     bench.gate.clear()
     job = bench.add(first, "a", "b", "c")
-    first.start(job)
+    bench.start(first, job)
     first.close()
     assert bench.statuses(job) == ["queued"] * 3
     bench.gate.set()
@@ -115,12 +129,12 @@ def test_an_interrupted_job_goes_on_where_it_was(bench: Bench) -> None:
 def test_whoever_waits_is_told_that_the_process_ends(bench: Bench) -> None:
     runner = bench.runner()
     bench.gate.clear()
-    ended = runner.start(bench.add(runner, "a"))
+    ended = bench.start(runner, bench.add(runner, "a"))
     runner.close()
     with pytest.raises(ServiceStopping):
         ended.result(60)
     with pytest.raises(ServiceStopping):
-        runner.start(bench.add(runner, "b"))
+        bench.start(runner, bench.add(runner, "b"))
 
 
 def test_a_job_whose_owner_is_silent_is_taken_over(
@@ -131,7 +145,7 @@ def test_a_job_whose_owner_is_silent_is_taken_over(
     dead = bench.runner()  # it never starts the job that it owns
     job = bench.add(dead, "a")
     living = bench.runner()
-    living.start(bench.add(living, "b")).result(60)
+    bench.start(living, bench.add(living, "b")).result(60)
     time.sleep(0.5)
     assert bench.status(job) == "running"
     assert bench.statuses(job) == ["queued"]  # its lease has not ended
@@ -145,7 +159,7 @@ def test_a_file_is_done_once_even_by_two_owners(bench: Bench) -> None:
     one, two = bench.runner(), bench.runner()
     bench.gate.clear()
     job = bench.add(one, "a")
-    ended = [one.start(job), two.start(job)]
+    ended = [bench.start(one, job), bench.start(two, job)]
     bench.gate.set()
     for each in ended:
         each.result(60)
@@ -156,7 +170,7 @@ def test_a_bad_file_stops_no_other(bench: Bench) -> None:
     runner = bench.runner()
     bench.trouble = [InvalidRequest(problem_en="bad", problem_zh="坏"), RuntimeError("a fault")]
     job = bench.add(runner, "a", "b", "c")
-    runner.start(job).result(60)
+    bench.start(runner, job).result(60)
     assert bench.statuses(job) == ["failed", "failed", "done"]
     assert bench.status(job) == "failed"
     with bench.database.read() as session:
@@ -169,7 +183,7 @@ def test_trouble_is_told_at_once_and_the_file_tried_again(bench: Bench) -> None:
     bench.trouble = [DatabaseBusy()]
     job = bench.add(runner, "a")
     with pytest.raises(DatabaseBusy):
-        runner.start(job).result(60)
+        bench.start(runner, job).result(60)
     wait_until_idle(bench, job)
     assert bench.statuses(job) == ["done"]
 
@@ -178,12 +192,12 @@ def test_a_cancelled_job_ends_at_once(bench: Bench) -> None:
     runner = bench.runner()
     bench.gate.clear()
     job = bench.add(runner, "a", "b")
-    ended = runner.start(job)
+    ended = bench.start(runner, job)
     runner.cancel(job.id)
     ended.result(60)
     assert bench.statuses(job) == ["cancelled", "cancelled"]
     bench.gate.set()
-    runner.start(bench.add(runner, "c")).result(60)
+    bench.start(runner, bench.add(runner, "c")).result(60)
     assert bench.done == ["c"]
 
 
@@ -193,7 +207,7 @@ def test_a_passing_fault_is_tried_again_a_lasting_one_is_told(bench: Bench) -> N
     bench.trouble = [EmbeddingFailed(model="m", reason="no memory") for _ in range(module_tries)]
     job = bench.add(runner, "a", "b")
     with pytest.raises(EmbeddingFailed):
-        runner.start(job).result(60)
+        bench.start(runner, job).result(60)
     wait_until_idle(bench, job)
     assert sorted(bench.statuses(job)) in (["done", "done"], ["done", "failed"])
 
@@ -203,7 +217,7 @@ def test_a_full_disk_loses_no_file_that_was_accepted(bench: Bench) -> None:
     bench.trouble = [StorageFull(reason="full")]
     job = bench.add(runner, "a", "b")
     with pytest.raises(StorageFull):
-        runner.start(job).result(60)
+        bench.start(runner, job).result(60)
     wait_until_idle(bench, job)
     assert bench.statuses(job) == ["done", "done"]
 
@@ -229,7 +243,7 @@ def test_a_job_that_was_never_begun_is_found_again(
     monkeypatch.setattr(module, "LEASE", timedelta(seconds=0.5))
     runner = bench.runner()
     orphan = bench.add(runner, "a")  # as if ``start`` had failed after the commit
-    runner.start(bench.add(runner, "b")).result(60)
+    bench.start(runner, bench.add(runner, "b")).result(60)
     wait_until_idle(bench, orphan)
     assert bench.statuses(orphan) == ["done"]
 
@@ -242,7 +256,7 @@ def test_a_job_that_another_process_ended_is_let_go(
     runner = bench.runner()
     bench.gate.clear()
     job = bench.add(runner, "a", "b")
-    ended = runner.start(job)
+    ended = bench.start(runner, job)
     with bench.database.write("test") as session:
         cancel_job(session, job.id, {})
     ended.result(60)
