@@ -38,14 +38,14 @@ MAX_LEADING = 2.2  # baseline distance within a paragraph, in font sizes; 1.5 li
 SAME_COLUMN = 6.0  # points by which the columns of a table may differ on the next page
 
 
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """A table with rules; cells over others are repeated down and None to the right."""
 
-    left: float
-    bottom: float
-    right: float
-    top: float
+    cells: tuple[Box, ...]
     rows: tuple[Row, ...]
     columns: tuple[float, ...]  # where they begin, and where the last one ends
 

@@ -14,11 +14,11 @@ import pypdfium2.raw as pdfium
 
 from server.datatypes import Document
 from server.errors import UnreadableDocument
-from server.knowledge_base.loaders.layout import Grid, Line, add_pages
+from server.knowledge_base.loaders.layout import Line, add_pages
 from server.knowledge_base.loaders.limits import Limits, too_large, too_many_pages
 from server.knowledge_base.loaders.ocr import CannotRead, cannot_read, read_pixels, require_time
 from server.knowledge_base.loaders.outline import Outline
-from server.knowledge_base.loaders.pdf_tables import find_grids
+from server.knowledge_base.loaders.pdf_tables import Cells, find_grids
 from server.knowledge_base.loaders.prose import is_short, sensible_title
 from server.knowledge_base.loaders.reading_order import MIN_GAP, arrange, find_gutter, join_row
 
@@ -164,39 +164,39 @@ def read_text(page: pypdfium2.PdfPage) -> list[Line]:
     """
     text_page = page.get_textpage()
     try:
-        grids = find_grids(page, text_page)
-        rows = list(place_grids(read_rows(text_page), grids))
+        cells = Cells(find_grids(page, text_page))
+        rows = list(place_grids(read_rows(text_page, cells), cells))
     finally:
         text_page.close()
     pieces = [piece for row in rows for piece in row]
     return arrange(pieces) if find_gutter(pieces) else [join_row(row) for row in rows]
 
 
-def place_grids(rows: Iterable[list[Line]], grids: Sequence[Grid]) -> Iterator[list[Line]]:
+def place_grids(rows: Iterable[list[Line]], cells: Cells) -> Iterator[list[Line]]:
     """Yield the rows without what lies in a table, each table where its first text was."""
-    left = list(grids)
+    placed: set[int] = set()
     for row in rows:
         outside = []
         for piece in row:
-            grid = next((grid for grid in grids if lies_in(piece, grid)), None)
-            if grid is None:
+            cell = cells.find((piece.left, piece.bottom), piece.size)
+            if cell is None:
                 outside.append(piece)
-            elif grid in left:
-                left.remove(grid)
-                low = grid.top - piece.size  # below the line above it
-                yield [Line("", grid.left, grid.right, low, piece.size, is_row=True, grid=grid)]
+                continue
+            grid = cells.grids[cell]
+            if id(grid) not in placed:
+                placed.add(id(grid))
+                low = max(top for *_, top in grid.cells) - piece.size  # below the line above it
+                edges = (grid.columns[0], grid.columns[-1])
+                yield [Line("", *edges, low, piece.size, is_row=True, grid=grid)]
         if outside:
             yield outside
 
 
-def lies_in(piece: Line, grid: Grid) -> bool:
-    """Tell whether the middle of a piece of text is in a table."""
-    across, up = (piece.left + piece.right) / 2, piece.bottom + piece.size / 3
-    return grid.left < across < grid.right and grid.bottom < up < grid.top
+def read_rows(text_page: pypdfium2.PdfTextPage, cells: Cells) -> list[list[Line]]:
+    """Cut the characters of a page into lines where PDFium did.
 
-
-def read_rows(text_page: pypdfium2.PdfTextPage) -> list[list[Line]]:
-    """Cut the characters of a page into lines where PDFium did, and these at wide gaps."""
+    These are cut at wide gaps, and at those between cells or beside them.
+    """
     rows: list[list[Line]] = []
     codes: list[int] = []
     first = 0
@@ -206,14 +206,16 @@ def read_rows(text_page: pypdfium2.PdfTextPage) -> list[list[Line]]:
             codes.append(code)
             continue
         codes += [ord("-")] if code == HYPHEN else []
-        rows.append(list(cut_row(text_page, first, codes)))
+        rows.append(list(cut_row(text_page, first, codes, cells)))
         codes = []
         first = index + 1
-    rows.append(list(cut_row(text_page, first, codes)))
+    rows.append(list(cut_row(text_page, first, codes, cells)))
     return [row for row in rows if row]
 
 
-def cut_row(text_page: pypdfium2.PdfTextPage, first: int, codes: Sequence[int]) -> Iterator[Line]:
+def cut_row(
+    text_page: pypdfium2.PdfTextPage, first: int, codes: Sequence[int], cells: Cells
+) -> Iterator[Line]:
     """Yield the pieces of the line whose characters begin at ``first``; a blank one has none."""
     inked = [offset for offset, code in enumerate(codes) if code > 32 and code != 0xA0]
     if not inked:
@@ -221,13 +223,20 @@ def cut_row(text_page: pypdfium2.PdfTextPage, first: int, codes: Sequence[int]) 
     size = font_size(text_page, first + inked[len(inked) // 2])
     start = inked[0]
     for before, after in pairwise(inked):
-        is_gap = (
-            after - before > 1 and gap(text_page, first + before, first + after) > MIN_GAP * size
-        )
-        if is_gap:
+        if after - before > 1 and is_cut(text_page, first + before, first + after, size, cells):
             yield make_piece(text_page, first + start, codes[start : before + 1], size)
             start = after
     yield make_piece(text_page, first + start, codes[start : inked[-1] + 1], size)
+
+
+def is_cut(
+    text_page: pypdfium2.PdfTextPage, before: int, after: int, size: float, cells: Cells
+) -> bool:
+    """Tell whether the white space between two characters parts what belongs to different texts."""
+    if gap(text_page, before, after) > MIN_GAP * size:
+        return True
+    places = (cells.find(origin(text_page, index), size) for index in (before, after))
+    return len(set(places)) > 1
 
 
 def make_piece(

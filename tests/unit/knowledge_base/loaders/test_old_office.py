@@ -159,6 +159,42 @@ def test_nothing_outside_of_the_file_is_asked_for(
 
 
 @needs_libreoffice
+def test_no_text_of_local_files_is_taken_in(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("taken")
+    (tmp_path / "secret.docx").write_bytes(make_docx(lambda new: new.add_paragraph("taken")))
+    places = [str(path) for path in tmp_path.iterdir()]
+    places += [f"file://{place}" for place in places]
+    wishes = [
+        *(f'INCLUDETEXT "{place}"' for place in places),
+        f'INCLUDETEXT "{places[0]}" \\\\c PlainText',
+        *(f'LINK Word.Document.8 "{place}" "" \\\\a \\\\r' for place in places),
+        *(f'DDEAUTO soffice "{place}" x' for place in places),
+    ]
+    fields = "".join(rf"{{\field{{\*\fldinst {wish}}}{{\fldrslt old}}}}\par " for wish in wishes)
+    old = make_old("a.rtf", rf"{{\rtf1\ansi known\par {fields}end\par}}".encode(), "doc")
+    for kind in ("INCLUDETEXT", "LINK Word.Document.8", "DDEAUTO soffice"):
+        assert all(f'{kind} "{place}"'.encode("utf-16-le") in old for place in places)
+    document = read("a.doc", old)
+    assert document.text.startswith("known")
+    assert "taken" not in document.text
+
+
+@needs_libreoffice
+def test_no_picture_of_this_machine_is_taken_in(read: Read, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(encode(Image.new("RGB", (333, 222), "red"), "PNG"))
+    linked = (
+        '<draw:frame text:anchor-type="as-char" svg:width="3cm" svg:height="3cm"><draw:image '
+        f'xlink:type="simple" xlink:href="{secret.as_uri()}"/></draw:frame>'
+    )
+    old = make_old("a.fodt", FLAT.format(text=f"<text:p>known{linked}</text:p>").encode(), "doc")
+    assert secret.as_uri().encode("utf-16-le") in old
+    document = read("a.doc", old)
+    assert document.text == "known"
+    assert document.coverage.gaps == ()  # a picture that is in the file would be one, without OCR
+
+
+@needs_libreoffice
 def test_what_converts_ends_with_its_parser(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from server.datatypes import Block
 from tests.unit.knowledge_base.loaders.conftest import Read
 from tests.unit.knowledge_base.loaders.makers import Rule, Text, make_pdf
@@ -127,6 +129,92 @@ def test_a_frame_around_a_paragraph_is_no_table(read: Read) -> None:
     texts, rules = draw([(0, 0, 1, 3, "警告：检修前必须断开电源并挂牌。")])
     (block,) = read("a.pdf", make_pdf([texts], rules=[rules])).blocks
     assert (block.kind, block.text) == ("text", "警告：检修前必须断开电源并挂牌。")
+
+
+def frame(left: float, top: float, right: float, bottom: float) -> list[Rule]:
+    """Return the rules of a rectangle."""
+    return [
+        (left, top, right, top),
+        (left, bottom, right, bottom),
+        (left, top, left, bottom),
+        (right, top, right, bottom),
+    ]
+
+
+PRICES = grid([["名称", "价格"], ["水泵", "12"], ["阀门", "7"]])
+PRICES_READ = "名称：水泵；价格：12\n名称：阀门；价格：7"
+TALL = [*grid([["名称", "价格", "备注"]]), *PRICES[2:]]  # its other rows have no third cell
+
+
+def test_text_beside_the_short_rows_of_a_table_is_no_part_of_it(read: Read) -> None:
+    texts, rules = draw(TALL)
+    beside = [(332.0, 660.0, 11.0, "价格均含运费。"), (332.0, 636.0, 11.0, "另有折扣。")]
+    blocks = read("a.pdf", make_pdf([[*texts, *beside]], rules=[rules])).blocks
+    assert [block.text for block in blocks] == [PRICES_READ, "价格均含运费。另有折扣。"]
+
+
+def test_text_close_to_a_full_cell_is_no_part_of_it(read: Read) -> None:
+    cells = [cell for cell in TALL if cell[-1] != "12"]
+    texts, rules = draw([*cells, (1, 1, 1, 1, "一百二十元整共十个字")])
+    page = [*texts, (72 + 2 * WIDE + 4, 660, 11, "价格均含运费。")]
+    table, note = read("a.pdf", make_pdf([page], rules=[rules])).blocks
+    assert table.text == PRICES_READ.replace("12", "一百二十元整共十个字")
+    assert note.text == "价格均含运费。"
+
+
+def test_text_on_both_sides_of_a_narrow_cell_is_not_lost(read: Read) -> None:
+    texts, rules = draw([*PRICES, (3, 0, 1, 1, "泵盖")])
+    for row in range(4):
+        rules += frame(72 + 2 * WIDE, 700 - HIGH * row, 82 + 2 * WIDE, 676 - HIGH * row)
+    beside = [(262.0, 612.0, 11.0, "左侧说明"), (326.0, 612.0, 11.0, "右侧说明")]
+    document = read("a.pdf", make_pdf([[*texts, *beside]], rules=[rules]))
+    assert [block.text for block in document.blocks] == [
+        f"{PRICES_READ}\n名称：泵盖",
+        "左侧说明 右侧说明",
+    ]
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        (72, 780, 552, 628),  # around the page, with the table in its lower left corner
+        (50, 780, 560, 50),
+        (66, 706, 318, 622),
+    ],
+)
+def test_a_frame_around_a_table_is_no_cell_of_it(read: Read, corners: Rule) -> None:
+    texts, rules = draw(PRICES)
+    page = [(80, 740, 11, "表格之前的说明文字。"), *texts]
+    document = read("a.pdf", make_pdf([page], rules=[[*rules, *frame(*corners)]]))
+    assert [block.text for block in document.blocks] == ["表格之前的说明文字。", PRICES_READ]
+
+
+def test_a_frame_with_a_title_block_does_not_take_in_the_page(read: Read) -> None:
+    head, head_rules = draw([(0, 0, 1, 2, "设备说明书"), (0, 2, 1, 1, "版本"), (0, 3, 1, 1, "乙")])
+    body, body_rules = draw([(0, 0, 1, 1, "名称"), *PRICES[1:]], top=600)
+    shifted = [(left + 20, height, size, text) for left, height, size, text in body]
+    inner = [(left + 20, top, right + 20, low) for left, top, right, low in body_rules]
+    page = [*head, (80, 640, 11, "表格之前的说明文字。"), *shifted]
+    rules = [*head_rules, *inner, *frame(72, 676, 552, 50)]
+    blocks = read("a.pdf", make_pdf([page], rules=[rules])).blocks
+    assert [block.text for block in blocks][-2:] == ["表格之前的说明文字。", PRICES_READ]
+    assert "".join(block.text for block in blocks).count("水泵") == 1
+
+
+def test_a_box_to_tick_leaves_its_cell_in_the_table(read: Read) -> None:
+    texts, rules = draw(PRICES)
+    rules += frame(120, 672, 130, 662)
+    (table,) = read("a.pdf", make_pdf([texts], rules=[rules])).blocks
+    assert table.text == PRICES_READ
+
+
+def test_a_double_frame_around_prose_is_no_table(read: Read) -> None:
+    page = [(90.0, 700.0 - 60 * number, 11.0, f"说明文字第 {number} 段。") for number in range(4)]
+    rules = [*frame(50, 780, 545, 50), *frame(56, 774, 539, 56)]
+    blocks = read("a.pdf", make_pdf([page], rules=[rules])).blocks
+    assert [(block.kind, block.text) for block in blocks] == [
+        ("text", f"说明文字第 {number} 段。") for number in range(4)
+    ]
 
 
 def test_two_columns_written_line_by_line_are_read_one_after_another(read: Read) -> None:
