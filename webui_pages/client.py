@@ -220,10 +220,13 @@ class ApiClient:
         path = f"{base_path(knowledge_base)}/sources"
         return KbSource.model_validate(self._send("POST", path, json=body.model_dump()).json())
 
-    def sync_source(self, knowledge_base: str, source_id: int) -> KbSource:
+    def sync_source(
+        self, knowledge_base: str, source_id: int, *, delete_many: bool = False
+    ) -> KbSource:
         """Begin to bring a knowledge base in step with a source."""
         path = f"{base_path(knowledge_base)}/sources/{source_id}/sync"
-        return KbSource.model_validate(self._send("POST", path).json())
+        wanted = {"delete_many": delete_many}
+        return KbSource.model_validate(self._send("POST", path, params=wanted).json())
 
     def delete_source(self, knowledge_base: str, source_id: int, *, with_documents: bool) -> None:
         """Delete a source, with its files or without."""

@@ -19,6 +19,7 @@ REFUSAL = "kb_source_refusal"
 DELETING = "kb_source_deleting"  # in the session: the id of the source that may go
 REFRESH_S = 2
 FEW_PAGES = 100
+FEW_PROBLEMS = 5  # that are shown; the API tells more
 
 
 def kinds_allowed(client: ApiClient) -> set[str]:
@@ -75,7 +76,19 @@ def show_source(client: ApiClient, base: str, source: KbSource) -> None:
     st.caption("  \n".join(describe(source)))
     if source.error is not None:
         st.warning(plain(source.error.message), icon=":material/warning:")
+    others = [each.error.message for each in source.problems if each.error != source.error]
+    if others:
+        more = ["…"] if len(others) > FEW_PROBLEMS else []
+        st.caption("  \n".join([*map(plain, others[:FEW_PROBLEMS]), *more]))
     with st.container(horizontal=True):
+        if source.error is not None and source.error.code == "many_gone":
+            st.button(
+                text("sources.delete_many"),
+                icon=":material/delete_sweep:",
+                key=f"kb_source_delete_many_{source.id}",
+                on_click=partial(sync, delete_many=True),
+                args=(client, base, source.id),
+            )
         st.button(
             text("sources.sync"),
             icon=":material/sync:",
@@ -129,10 +142,10 @@ def describe(source: KbSource) -> list[str]:
     return lines
 
 
-def sync(client: ApiClient, base: str, source_id: int) -> None:
+def sync(client: ApiClient, base: str, source_id: int, *, delete_many: bool = False) -> None:
     """Begin to synchronise."""
     with refusal_kept():
-        client.sync_source(base, source_id)
+        client.sync_source(base, source_id, delete_many=delete_many)
 
 
 def ask_whether_it_goes(client: ApiClient, base: str, source: KbSource) -> None:

@@ -30,6 +30,8 @@ ZhiwenError
 │   ├── DuplicateFile
 │   ├── DuplicateSource
 │   ├── SourceBusy              it is being synchronised
+│   ├── ManyGone                most files of a source would be deleted
+│   ├── OwnFile                 a file that a source leaves to the person who uploaded it
 │   └── Cancelled               somebody cancelled the work
 ├── Unauthorized (401)
 ├── Forbidden (403)
@@ -107,6 +109,8 @@ from server.errors.models import (
 )
 from server.errors.sources import (
     DuplicateSource,
+    ManyGone,
+    OwnFile,
     SourceBusy,
     SourceFailed,
     SourceOff,
@@ -135,12 +139,14 @@ __all__ = [
     "InvalidRequest",
     "LanguageModelFailed",
     "LostFile",
+    "ManyGone",
     "MethodNotAllowed",
     "ModelBusy",
     "ModelFailed",
     "NoLanguageModel",
     "NoPages",
     "NotFound",
+    "OwnFile",
     "ParserUnavailable",
     "PromptTooLong",
     "SourceBusy",

@@ -44,6 +44,33 @@ class UnsafeAddress(BadInput):
     zh = "不会访问 {address!r}：{reason_zh}"
 
 
+class ManyGone(Conflict):
+    """Most files of a source would be deleted, which may be a fault of the source."""
+
+    code = "many_gone"
+    en = (
+        "{gone} of the {files} files of the source {name!r} are no longer there. None was deleted, "
+        "as the source may be at fault. If they are really to go, synchronise with "
+        "delete_many=true."
+    )
+    zh = (
+        "数据源 {name!r} 的 {files} 个文件中的 {gone} 个已不存在。"
+        "这可能是数据源出错，因此未删除任何文件。"
+        "如确需删除，请以 delete_many=true 再次同步。"
+    )
+
+
+class OwnFile(Conflict):
+    """A source has a document under the name of a file that somebody uploaded or edited."""
+
+    code = "own_file"
+    en = (
+        "The file {name!r} was uploaded or edited by hand, so that the source did not replace it. "
+        "Delete it to get that of the source."
+    )
+    zh = "文件 {name!r} 由用户手动上传或编辑，数据源未将其替换。如需数据源中的版本，请删除该文件。"
+
+
 class SourceFailed(BadInput):
     """A source that did not give what it should; ``reason_en`` and ``reason_zh`` say why."""
 

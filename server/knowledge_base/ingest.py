@@ -118,6 +118,8 @@ class Ingest:
         kb, present = self._look_up(task)
         cutting = options.cutting(kb)
         if present is not None:
+            if options.source is not None and is_own(present):
+                return self._skip(task, "superseded")  # a person was faster than a source
             if (present.blob, cutting_of(present)) == (task.blob, cutting):
                 return self._skip(task, "unchanged", options.source)
             if not options.override:
@@ -139,11 +141,16 @@ class Ingest:
             if current.embedding_model != kb.embedding_model:
                 raise Outdated
             present = look_up_file(session, current, new.name)
-            if present is not None and (not override or present.upload > task.id):
+            if present is not None and (
+                not override
+                or present.upload > task.id
+                or (new.source_id is not None and is_own(present))
+            ):
                 raise Outdated  # another one was faster
             note = {
                 "outcome": "added" if present is None else "replaced",
                 "same_content_as": same_content(session, current, new.blob, new.name),
+                "replaced": present and present.blob,  # which content/ shows until it follows
             }
             put_file(session, current, new, present, keep_versions=self.settings.keep_versions)
             settle_file(session, task.id, "done", note)
@@ -230,7 +237,8 @@ class Ingest:
     def _skip(self, task: Task, outcome: str, source: int | None = None) -> bool:
         """Store that nothing is to be done; return whether the job has ended.
 
-        An unchanged file still counts as the newest upload, and becomes that of the source.
+        An unchanged file still counts as the newest upload, and becomes that of the source, or of
+        the person who uploaded it.
         """
         with self.database.write("skipped_file") as session:
             settle_file(session, task.id, "skipped", {"outcome": outcome})
@@ -239,8 +247,9 @@ class Ingest:
                 if row is None or row.blob != task.blob:
                     raise Outdated
                 row.upload = max(row.upload, task.id)
-                if source is not None:
-                    row.source_id, row.origin = source, task.origin
+                if source is not None and is_own(row):
+                    raise Outdated  # it has become so in this very moment
+                row.source_id, row.origin = source, task.origin
             return close_job(session, task.job_id)
 
     def _read(self, task: Task, kb: KnowledgeBaseRow, blob: str, cutting: Cutting) -> NewFile:
@@ -321,6 +330,11 @@ def until_it_holds(work: Work) -> Work:
                 logger.info("%r changed while it was worked on; beginning again.", task.name)
 
     return repeat
+
+
+def is_own(row: FileRow) -> bool:
+    """Return whether a person uploaded or edited a file; that of a former source has an origin."""
+    return row.source_id is None and row.origin is None
 
 
 def check_unchanged(now: FileRow | None, then: FileRow | None) -> None:

@@ -17,9 +17,17 @@ from server.db.jobs import count_job_files, list_job_files
 from server.db.knowledge_bases import load_kb
 from server.db.models import FileRow, SourceRow
 from server.db.sources import files_of_source, update_source
-from server.errors import Cancelled, SourceFailed, TooLarge, UnknownFile, ZhiwenError
-from server.errors.records import read_error
-from server.knowledge_base.ingest import IngestOptions
+from server.errors import (
+    Cancelled,
+    ManyGone,
+    OwnFile,
+    SourceFailed,
+    TooLarge,
+    UnknownFile,
+    ZhiwenError,
+)
+from server.errors.records import read_error, write_error
+from server.knowledge_base.ingest import IngestOptions, is_own
 from server.knowledge_base.service import KnowledgeBases
 from server.knowledge_base.sources import SOURCES, Fetched, FetchLimits, Missed, Skipped
 from server.knowledge_base.spool import Place, Spool
@@ -28,6 +36,8 @@ from server.knowledge_base.submission import AllRefused, Submitted, Upload
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.3  # whether the wait for a job is to end
+FEW = 10  # files of a source that go without a question, though they may be all
+MOST_PROBLEMS = 100  # that are told: more of them have one reason
 
 
 @dataclass(slots=True)
@@ -50,14 +60,21 @@ class Outcome:
 
     counts: Counts = field(default_factory=Counts)
     error: ZhiwenError | None = None
+    problems: list[tuple[str | None, ZhiwenError]] = field(default_factory=list)  # by file
+
+    def tell(self, file: str | None, error: ZhiwenError) -> None:
+        """Note why a document is not in step; ``file`` is the one that stays for it."""
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append((file, error))
 
     def state(self) -> str:
         """Return the state of the source."""
         return "done" if self.error is None else "incomplete"
 
     def values(self) -> dict[str, Any]:
-        """Return the counts as JSON values."""
-        return asdict(self.counts)
+        """Return the counts and the problems as JSON values."""
+        problems = [{"file": file, "error": write_error(error)} for file, error in self.problems]
+        return {**asdict(self.counts), "problems": problems}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +97,19 @@ class Sync:
         limits: FetchLimits,
         *,
         max_bytes: int,
+        delete_many: bool = False,
         on_job: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take what it works with; ``max_bytes`` is the most to fetch in all."""
+        """Take what it works with; ``max_bytes`` is the most to fetch in all.
+
+        Most of the files of the source are deleted only with ``delete_many``.
+        """
         self.bases = knowledge_bases
         self.database = knowledge_bases.database
         self.source = source
         self.limits = limits
         self.max_bytes = max_bytes
+        self.delete_many = delete_many
         self.on_job = on_job
         self.outcome = Outcome()
 
@@ -113,7 +135,7 @@ class Sync:
         if submitted is not None:
             self._wait(submitted)
         if not self.outcome.counts.missed:
-            self._delete(kb_name, {new.name for new in fetched})
+            self._delete(kb_name, {new.name for new in fetched}, len(mine))
         return self.outcome
 
     def _fetch(self, spool: Spool, mine: dict[str, FileRow]) -> Iterator[New]:
@@ -130,6 +152,7 @@ class Sync:
             if isinstance(found, Missed):
                 counts.missed += 1
                 self.outcome.error = self.outcome.error or found.error
+                self.outcome.tell(f"{folder}{found.name}" if found.name else None, found.error)
             elif isinstance(found, Skipped):
                 counts.skipped += 1
             else:
@@ -157,8 +180,9 @@ class Sync:
             row = present.get(new.name)
             if row is None:
                 changed.append(new)
-            elif row.source_id is None and row.origin is None:
+            elif is_own(row):
                 counts.kept += 1
+                self.outcome.tell(new.name, OwnFile(param="file_name", name=new.name))
             elif (row.blob, row.source_id, row.origin) == (
                 new.sha256,
                 self.source.id,
@@ -206,13 +230,17 @@ class Sync:
         if first and self.outcome.error is None:
             self.outcome.error = read_error(first[0].note or {})
 
-    def _delete(self, kb_name: str, there: set[str]) -> None:
-        """Delete the files of the source but those that are there."""
+    def _delete(self, kb_name: str, there: set[str], before: int) -> None:
+        """Delete the files of the source but those that are there; ``before`` it had so many."""
         with self.database.read() as session:  # again: some may be somebody's own by now
             mine = [row.name for row in files_of_source(session, self.source.id)]
-        for name in mine:
-            if name in there:
-                continue
+        gone = [name for name in mine if name not in there]
+        if len(gone) > max(FEW, before // 2) and not self.delete_many:
+            many = ManyGone(name=self.source.name, gone=len(gone), files=before)
+            self.outcome.error = many  # whatever else there was: this one asks for a decision
+            self.outcome.tell(None, many)
+            return
+        for name in gone:
             self.limits.check_cancelled()
             with suppress(UnknownFile):  # by somebody else, in this very moment
                 self.bases.delete_file(kb_name, name)

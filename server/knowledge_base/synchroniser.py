@@ -50,6 +50,7 @@ CANCELLED_WITHIN_S = 20.0  # before a source is deleted
 class Running:
     """A synchronisation under way, or waiting for its turn."""
 
+    delete_many: bool
     cancelled: threading.Event = field(default_factory=threading.Event)
     ended: "Future[None] | None" = None
 
@@ -154,8 +155,10 @@ class Sources:
             remove_source(session, row.id)
         logger.info("Deleted the source %r of %r.", row.name, kb_name)
 
-    def sync(self, kb_name: str, source_id: int) -> SourceRow:
+    def sync(self, kb_name: str, source_id: int, *, delete_many: bool = False) -> SourceRow:
         """Begin to bring a knowledge base in step with a source, and return the source.
+
+        Most of its files are deleted only with ``delete_many``.
 
         Raises:
             UnknownKnowledgeBase, UnknownSource: there is none.
@@ -164,7 +167,7 @@ class Sources:
         """
         row = self.get(kb_name, source_id)
         self._check_kind(row.kind)
-        running = Running()
+        running = Running(delete_many)
         with self._lock:
             if self._closing.is_set():
                 raise ServiceStopping
@@ -221,7 +224,13 @@ class Sources:
             self.limits,
             is_cancelled=lambda: self._closing.is_set() or running.cancelled.is_set(),
         )
-        sync = Sync(self.knowledge_bases, row, limits, max_bytes=self.settings.max_sync_mb << 20)
+        sync = Sync(
+            self.knowledge_bases,
+            row,
+            limits,
+            max_bytes=self.settings.max_sync_mb << 20,
+            delete_many=running.delete_many,
+        )
         try:
             self._note(row, sync.run(), sync.outcome.state())
         except (Cancelled, ServiceStopping) as error:

@@ -52,9 +52,18 @@ def delete_source(
 
 
 @router.post("/{source_id}/sync", status_code=202, summary="Synchronise with a source")
-def sync_source(objects: Objects, wanted: Wanted, name: str, source_id: Id) -> KbSource:
+def sync_source(
+    objects: Objects,
+    wanted: Wanted,
+    name: str,
+    source_id: Id,
+    delete_many: Annotated[
+        bool, Query(description="Delete what is gone even if that is most of the files")
+    ] = False,
+) -> KbSource:
     """Begin to add what is new there, to replace what changed and to delete what is gone."""
-    return describe_source(objects, objects.sources.sync(name, source_id), wanted)
+    begun = objects.sources.sync(name, source_id, delete_many=delete_many)
+    return describe_source(objects, begun, wanted)
 
 
 def describe_source(objects: Container, row: SourceRow, wanted: Language) -> KbSource:
@@ -69,6 +78,10 @@ def describe_source(objects: Container, row: SourceRow, wanted: Language) -> KbS
             "job": row.job_id,
             "counts": row.counts,
             "error": describe_error(read_error(row.error), wanted) if row.error else None,
+            "problems": [
+                {"file": each["file"], "error": describe_error(read_error(each["error"]), wanted)}
+                for each in (row.counts or {}).get("problems", [])
+            ],
             "created_at": row.created_at,
             "synced_at": row.synced_at,
         }

@@ -74,6 +74,13 @@ class SyncCounts(BaseModel):
     missed: int = Field(description="could not be fetched")
 
 
+class SyncProblem(BaseModel):
+    """Why the last synchronisation did not bring a document, or not delete files."""
+
+    file: str | None = Field(description="that stays as it is; null: it is none of a file")
+    error: ErrorDetail
+
+
 class KbSource(BaseModel):
     """A source; passwords in its options are masked."""
 
@@ -85,5 +92,8 @@ class KbSource(BaseModel):
     job: str | None = Field(description="the id of the job that adds what changed last")
     counts: SyncCounts | None
     error: ErrorDetail | None = Field(description="why the last synchronisation was not complete")
+    problems: list[SyncProblem] = Field(
+        [], description="what the last synchronisation could not do, and files that it left alone"
+    )
     created_at: datetime
     synced_at: datetime | None = Field(description="when it was complete the last time")

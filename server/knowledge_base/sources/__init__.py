@@ -26,11 +26,12 @@ class Missed:
     """A document that may be there, but could not be fetched."""
 
     error: ZhiwenError
+    name: str | None = None  # of the document that it is known by, if it is
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that the source leads to, which is no document."""
+    """Something that the source leads to, which is no document, or none any more."""
 
     address: str
 
@@ -78,8 +79,9 @@ class SourceKind(Protocol):
     ) -> Iterator[Found]:
         """Yield what is there now, each document once, in an order that stays the same.
 
-        ``known`` has the names of documents by their origin: they keep them. Without a ``Missed``
-        the documents are all that there are.
+        ``known`` has the names of documents by their origin: they keep them. One of them that is
+        not gone for good but cannot be had is ``Missed``. Without a ``Missed`` the documents are
+        all that there are.
 
         Raises:
             SourceFailed, UnsafeAddress, TooLarge: there is nothing that can be read.
@@ -96,4 +98,6 @@ SOURCES: Registry[type[SourceKind]] = Registry(
     },
 )
 # Files here that are no kind but a part of one.
-SHARED = frozenset({"browser", "connection", "guard", "media", "robots", "rows", "site", "sqlite"})
+SHARED = frozenset(
+    {"browser", "connection", "guard", "media", "postgres", "robots", "rows", "site", "sqlite"}
+)

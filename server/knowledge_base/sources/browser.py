@@ -18,7 +18,8 @@ from server.version import VERSION
 AGENT = f"Zhiwen/{VERSION}"
 ACCEPTED = "text/html,application/xhtml+xml,application/pdf;q=0.9,text/*;q=0.8,*/*;q=0.5"
 REDIRECTS = 5
-MOVED = {301, 302, 303, 307, 308}
+PERMANENT = {301, 308}
+MOVED = {302, 303, 307, *PERMANENT}
 GONE = {404, 410}
 PACKED = {"gzip": 31, "x-gzip": 31, "deflate": 47}  # zlib's window bits
 BLOCK = 1 << 16
@@ -32,7 +33,7 @@ class NoDocument(Exception):
 
 
 class Gone(NoDocument):
-    """Nothing is at an address any more."""
+    """Nothing is at an address any more, or it lies elsewhere for good."""
 
 
 class Answered(SourceFailed):
@@ -46,6 +47,7 @@ class Page:
     url: httpx.URL  # at last, after redirections
     content_type: str  # the header
     data: bytes
+    is_permanent: bool  # whether all redirections on the way to it are for good
 
 
 class Browser:
@@ -78,7 +80,7 @@ class Browser:
 
         Raises:
             NoDocument: it is nothing that ``can_read`` wants, or where ``goes_to`` does not.
-            Gone: nothing is there.
+            Gone: nothing is there, or it lies for good where ``goes_to`` does not want to go.
             SourceFailed: the server did not answer as it should; one that may do so later.
             UnsafeAddress: the address must not be asked.
             TooLarge: there is more than ``max_bytes``.
@@ -95,17 +97,21 @@ class Browser:
             raise NoDocument(str(url)) from error
 
     def _follow(self, url: httpx.URL, max_bytes: int, goes_to: Wanted, can_read: Readable) -> Page:
-        begun = url
+        begun, is_permanent = url, True
         for _ in range(REDIRECTS + 1):
             self.limits.check_cancelled()
             self.guard.check_url(url)
             with closing(self._ask(url)) as answer:
                 target = where_to(url, answer)
                 if target is None:
-                    return self._read(url, answer, max_bytes, can_read)
+                    if answer.status in GONE:
+                        raise (Gone if is_permanent else NoDocument)(str(url))
+                    content_type, data = self._read(url, answer, max_bytes, can_read)
+                    return Page(url, content_type, data, is_permanent)
+                is_permanent = is_permanent and answer.status in PERMANENT
             url = target
             if not goes_to(url):
-                raise NoDocument(str(url))
+                raise (Gone if is_permanent else NoDocument)(str(url))
         raise failed(begun, "it leads in circles.", "重定向次数过多。")
 
     def _ask(self, url: httpx.URL) -> httpcore.Response:
@@ -122,9 +128,8 @@ class Browser:
 
     def _read(
         self, url: httpx.URL, answer: httpcore.Response, max_bytes: int, can_read: Readable
-    ) -> Page:
-        if answer.status in GONE:
-            raise Gone(str(url))
+    ) -> tuple[str, bytes]:
+        """Return the header Content-Type and the body of an answer."""
         if answer.status != 200:
             raise Answered(
                 address=shown(url),
@@ -145,7 +150,7 @@ class Browser:
                     limit=f"{max_bytes >> 20} MiB",
                     setting="kb.max_file_mb",
                 )
-        return Page(url, content_type, bytes(data))
+        return content_type, bytes(data)
 
 
 def unpack(answer: httpcore.Response, url: httpx.URL, limits: FetchLimits) -> Iterator[bytes]:

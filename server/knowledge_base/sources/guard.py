@@ -20,8 +20,17 @@ TRANSLATED = [
     for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
 ]
 RELAYS = ipaddress.ip_network("192.88.99.0/24")
-# Where clouds answer their machines beside the link-local address: Azure, Alibaba, AWS.
-CLOUDS = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "100.100.100.200", "fd00:ec2::254")))
+# Where clouds answer their machines beside the link-local address: Azure, Alibaba, Oracle, AWS with
+# its pods, Google, Oracle, Scaleway.
+CLOUDS = frozenset(
+    map(
+        ipaddress.ip_address,
+        (
+            *("168.63.129.16", "100.100.100.200", "192.0.0.192"),
+            *("fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42"),
+        ),
+    )
+)
 
 LookUp = Callable[[str, int], list[str]]
 

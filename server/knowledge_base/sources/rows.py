@@ -4,10 +4,11 @@ import csv
 import hashlib
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from server.errors import SourceFailed
+from server.errors import SourceFailed, TooLarge
 from server.knowledge_base.sources import Fetched
 from server.schemas.sources import SqlOptions
 
@@ -41,7 +42,7 @@ class Shape:
             )
         self._at = {name: columns.index(name) for name in wanted}
         self._id, self._title = options.id_column, options.title_column
-        self._ids: set[str] = set()
+        self._ids: set[bytes] = set()  # what stands for each: the ids themselves may be long
 
     def documents(self, rows: Iterable[Row]) -> Iterator[Fetched]:
         """Yield each row as a document of its own.
@@ -56,24 +57,34 @@ class Shape:
             data = "\n\n".join(line for line in lines if line) + "\n"
             yield Fetched(row_name(row_id), data.encode("utf-8", "replace"), f"sql:{row_id}"[:1000])
 
-    def table(self, rows: Iterable[Row]) -> Fetched:
+    def table(self, rows: Iterable[Row], *, max_bytes: int) -> Fetched:
         """Return all rows as one table, whose first line names the columns.
 
         Raises:
             SourceFailed: two rows have the same id, or one has none.
+            TooLarge: there is more than ``max_bytes``; no further row is asked for.
         """
         names = list(self._at)
-        text = io.StringIO()
+        data = io.BytesIO()
+        text = io.TextIOWrapper(data, "utf-8", "replace", newline="", write_through=True)
         writer = csv.writer(text)
         writer.writerow(names)
         for row in rows:
             self._check_id(row)
             writer.writerow([self._text(row, name) for name in names])
-        return Fetched(TABLE, text.getvalue().encode("utf-8", "replace"), "sql:")
+            if data.tell() > max_bytes:
+                raise TooLarge(
+                    what_en=f"The table of {self.address}",
+                    what_zh=f"{self.address} 的表格",
+                    limit=f"{max_bytes >> 20} MiB",
+                    setting="kb.max_file_mb",
+                )
+        return Fetched(TABLE, data.getvalue(), "sql:")
 
     def _check_id(self, row: Row) -> str:
         row_id = self._text(row, self._id)
-        if not row_id or row_id in self._ids:
+        mark = hashlib.sha256(row_id.encode("utf-8", "replace")).digest()
+        if not row_id or mark in self._ids:
             what = "is empty in a row" if not row_id else f"has {row_id[:80]!r} twice"
             what_zh = "在某一行为空" if not row_id else f"中 {row_id[:80]!r} 重复"
             raise SourceFailed(
@@ -81,7 +92,7 @@ class Shape:
                 reason_en=f"the id column {self._id} {what}.",
                 reason_zh=f"标识列 {self._id} {what_zh}。",
             )
-        self._ids.add(row_id)
+        self._ids.add(mark)
         return row_id
 
     def _title_of(self, row: Row, row_id: str) -> str:
@@ -100,7 +111,10 @@ def field(name: str, value: str) -> str:
 
 
 def row_name(row_id: str) -> str:
-    """Return the name of the file of a row."""
-    if SAFE_ID.fullmatch(row_id):
+    """Return the name of the file of a row, as it is stored.
+
+    Names are stored in NFC: an id that is not must not take the name of the one that is.
+    """
+    if SAFE_ID.fullmatch(row_id) and unicodedata.is_normalized("NFC", row_id):
         return f"row-{row_id}.md"
     return f"row-{hashlib.sha256(row_id.encode('utf-8', 'replace')).hexdigest()[:32]}.md"

@@ -98,24 +98,30 @@ def join(base: httpx.URL, href: str) -> httpx.URL | None:
 
 
 class Names:
-    """Gives each page a file name, which it keeps."""
+    """Gives each page a file name, which it keeps, be it with http or https."""
 
     def __init__(self, section: Section, known: Mapping[str, str]) -> None:
+        """Take the names of files by their addresses."""
         self.section = section
-        self.known = known
-        self._taken = {name: origin for origin, name in known.items()}
+        self.known = [httpx.URL(origin) for origin in known]
+        self._kept = {identity(httpx.URL(origin)): name for origin, name in known.items()}
+        self._taken = {name: page for page, name in self._kept.items()}
+
+    def kept(self, url: httpx.URL) -> str | None:
+        """Return the name of the file that a page has already, None if it has none."""
+        return self._kept.get(identity(url))
 
     def name(self, url: httpx.URL, extension: str) -> str:
         """Return the name of the file of a page."""
-        origin = str(url)
-        kept = self.known.get(origin)
+        kept = self.kept(url)
         if kept is not None and is_named(kept, extension):
             return kept
+        page = identity(url)
         plain = readable(url, self.section.folder, extension)
-        for name in (plain, f"page-{digest(origin, 16)}{extension}"):
-            if self._taken.get(name, origin) == origin and is_usable(name):
+        for name in (plain, f"page-{digest(str(url), 16)}{extension}"):
+            if self._taken.get(name, page) == page and is_usable(name):
                 break
-        self._taken[name] = origin
+        self._taken[name] = page
         return name
 
 

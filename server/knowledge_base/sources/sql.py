@@ -9,20 +9,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from server.errors import InvalidRequest, SourceFailed
 from server.knowledge_base.sources import FetchLimits, Found
+from server.knowledge_base.sources.postgres import query_postgres
 from server.knowledge_base.sources.rows import Row, Shape
 from server.knowledge_base.sources.sqlite import Rows, query_sqlite
 from server.schemas.sources import MAX_ROWS, SqlOptions
 
 # What may stand before the first word: white space and comments.
 BEGIN = re.compile(r"(?:\s+|--[^\n]*\n|/\*.*?\*/)*(select|with)\b", re.IGNORECASE | re.DOTALL)
-CONNECT_S = 10
-AT_ONCE = 500  # rows
 PARAMETERS = {"sslmode"}  # of a URL; others could name files, programs and passwords
 DRIVERS = {"postgresql", "postgresql+psycopg2", "postgres"}
 
@@ -51,7 +49,7 @@ class SqlQuery:
             shape = Shape(wanted, columns, masked(wanted.url))
             counted = count(rows, url, limits)
             if wanted.group:
-                yield shape.table(counted)
+                yield shape.table(counted, max_bytes=limits.max_bytes)
             else:
                 yield from shape.documents(counted)
 
@@ -140,32 +138,10 @@ def run(url: URL, query: str, limits: FetchLimits) -> Iterator[Rows]:
         ) as found:
             yield found
     else:
-        with query_postgres(url, query, timeout_s=limits.sql_timeout_s) as found:
+        with query_postgres(
+            url, query, timeout_s=limits.sql_timeout_s, is_cancelled=limits.is_cancelled
+        ) as found:
             yield found
-
-
-@contextmanager
-def query_postgres(url: URL, query: str, *, timeout_s: float) -> Iterator[Rows]:
-    """Run one query in a transaction that can only read; a cursor takes nothing but queries."""
-    engine = create_engine(
-        url,
-        poolclass=NullPool,
-        connect_args={
-            "connect_timeout": CONNECT_S,
-            "application_name": "zhiwen",
-            "options": f"-c default_transaction_read_only=on -c statement_timeout={timeout_s:.0f}s",
-        },
-    )
-    try:
-        with engine.connect() as connection:
-            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-            reading = connection.execution_options(
-                stream_results=True, yield_per=AT_ONCE, no_parameters=True
-            )
-            result = reading.exec_driver_sql(query)
-            yield list(result.keys()), (tuple(row) for row in result)
-    finally:
-        engine.dispose()
 
 
 @contextmanager

@@ -7,9 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from server.schemas.native import CreateKnowledgeBase
-from server.schemas.sources import KbSource
-from tests.unit.knowledge_base.sources.site import Site, page, serving
-from tests.unit.webui_pages.conftest import filled_api
+from server.schemas.sources import CreateWebSource, KbSource, WebOptions
+from tests.unit.knowledge_base.sources.site import Reply, Site, page, serving
+from tests.unit.webui_pages.conftest import add, filled_api
 from webui_pages import session
 from webui_pages.client import ApiClient
 
@@ -100,6 +100,38 @@ def test_a_refused_address_is_told_in_the_dialog(sourced: ApiClient) -> None:
     click(drawn, "Add and synchronise")
     assert "http" in drawn.error[0].value
     assert sourced.sources("pages") == []
+
+
+def test_a_file_that_a_source_left_alone_is_named(sourced: ApiClient, site: Site) -> None:
+    add(sourced, "pages", {"house/index.html": b"<p>My own page.</p>"})
+    options = WebOptions(url=site.url("/"))
+    added = sourced.add_source("pages", CreateWebSource(kind="web", name="house", options=options))
+    sourced.sync_source("pages", added.id)
+    assert wait_for(sourced).state == "done"
+    drawn = AppTest.from_string(DIALOG.format(api=sourced.url), default_timeout=60).run()
+    assert not drawn.exception
+    assert any("uploaded or edited by hand" in caption.value for caption in drawn.caption)
+
+
+def test_most_files_of_a_source_go_only_when_that_is_asked_for(
+    sourced: ApiClient, site: Site
+) -> None:
+    places = [f"/shed/{number}" for number in range(12)]
+    site.pages |= {place: page("Tool", text=f"Tool {place}.") for place in places}
+    site.pages["/shed/"] = page("Shed", *places)
+    options = WebOptions(url=site.url("/shed/"), depth=1)
+    added = sourced.add_source("pages", CreateWebSource(kind="web", name="shed", options=options))
+    sourced.sync_source("pages", added.id)
+    assert wait_for(sourced).state == "done"
+    site.pages["/shed/"] = page("Shed")
+    for place in places:
+        site.pages[place] = Reply(status=404)
+    drawn = AppTest.from_string(DIALOG.format(api=sourced.url), default_timeout=60).run()
+    click(drawn, "Synchronise now")
+    assert (wait_for(sourced).state, len(sourced.files("pages"))) == ("incomplete", 13)
+    click(drawn.run(), "Delete what is gone")
+    assert (wait_for(sourced).state, len(sourced.files("pages"))) == ("done", 1)
+    assert "Delete what is gone" not in labels(drawn.run())
 
 
 @pytest.mark.parametrize("is_on", [True, False])

@@ -45,6 +45,31 @@ def test_redirections_are_followed_to_the_end(site: Site, limits: MakeLimits) ->
     assert str(get(limits(), site.url("/a")).url) == site.url("/c")
 
 
+@pytest.mark.parametrize(("status", "kind"), [(301, Gone), (308, Gone), (302, NoDocument)])
+def test_only_a_permanent_way_out_is_an_end(
+    site: Site, limits: MakeLimits, status: int, kind: type[NoDocument]
+) -> None:
+    site.pages |= {"/a": moved("/b", 301), "/b": moved("/out", status)}
+    with pytest.raises(NoDocument) as caught:
+        get(limits(), site.url("/a"), goes_to=lambda url: url.path != "/out")
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(("status", "is_permanent"), [(301, True), (308, True), (307, False)])
+def test_a_page_tells_whether_it_moved_for_good(
+    site: Site, limits: MakeLimits, status: int, is_permanent: bool
+) -> None:
+    site.pages |= {"/a": moved("/b", status), "/b": moved("/c", 308), "/c": page("C")}
+    assert get(limits(), site.url("/a")).is_permanent is is_permanent
+
+
+def test_nothing_where_an_address_leads_for_now_is_no_end(site: Site, limits: MakeLimits) -> None:
+    site.pages["/a"] = moved("/nowhere", 302)
+    with pytest.raises(NoDocument) as caught:
+        get(limits(), site.url("/a"))
+    assert type(caught.value) is NoDocument
+
+
 def test_a_circle_ends(site: Site, limits: MakeLimits) -> None:
     site.pages |= {"/a": moved("/b"), "/b": moved("/a")}
     with pytest.raises(SourceFailed, match="circles"):

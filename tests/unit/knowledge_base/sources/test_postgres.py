@@ -3,8 +3,11 @@
 import os
 import pwd
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Engine
 
-from server.errors import SourceFailed
+from server.errors import Cancelled, SourceFailed
 from server.knowledge_base.sources import Fetched
 from server.knowledge_base.sources.sql import SqlQuery
 from tests.e2e.processes import free_port
@@ -121,3 +124,94 @@ def test_a_wrong_password_is_told_and_not_shown(limits: MakeLimits, engine: Engi
     with pytest.raises(SourceFailed, match="authentication") as caught:
         list(SqlQuery().fetch(options, limits(), {}))
     assert "wr0ng" not in str(caught.value)
+
+
+class Wire:
+    """Stands between a client and the server; from ``cut`` on it is silent and hangs nobody up."""
+
+    def __init__(self, port: int) -> None:
+        self.server = port
+        self.is_cut = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._sockets = [self._listener]
+        self._threads = [threading.Thread(target=self._serve)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        self.is_cut.set()
+        for each in self._sockets:
+            with suppress(OSError):  # it may be closed on the other side
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self) -> None:
+        with suppress(OSError):  # until it is closed
+            client, _ = self._listener.accept()
+            server = socket.create_connection(("127.0.0.1", self.server))
+            self._sockets += [client, server]
+            for ends in ((client, server), (server, client)):
+                self._threads.append(threading.Thread(target=self._pass_on, args=ends))
+                self._threads[-1].start()
+
+    def _pass_on(self, begin: socket.socket, end: socket.socket) -> None:
+        with suppress(OSError):
+            while data := begin.recv(65536):
+                if not self.is_cut.is_set():
+                    end.sendall(data)
+
+
+@pytest.fixture
+def wire(engine: Engine) -> Iterator[Wire]:
+    opened = Wire(engine.url.port or 0)
+    yield opened
+    opened.close()
+
+
+def through(wire: Wire, engine: Engine, query: str) -> dict[str, Any]:
+    url = engine.url.set(drivername="postgresql", port=wire.port)
+    return {**make(engine, query), "url": url.render_as_string(hide_password=False)}
+
+
+MANY = "SELECT i AS id, 'x' AS title, 'y' AS body FROM generate_series(1, 50000) AS i"
+
+
+def test_a_server_that_falls_silent_is_given_up(
+    limits: MakeLimits, engine: Engine, wire: Wire
+) -> None:
+    rows = SqlQuery().fetch(through(wire, engine, MANY), limits(sql_timeout_s=1), {})
+    next(rows)
+    wire.is_cut.set()
+    with pytest.raises(SourceFailed, match="sql_timeout_s"):
+        list(rows)
+
+
+def test_no_silent_server_keeps_a_connection_open(
+    limits: MakeLimits, engine: Engine, wire: Wire
+) -> None:
+    rows = SqlQuery().fetch(through(wire, engine, MANY), limits(sql_timeout_s=600), {})
+    next(rows)
+    wire.is_cut.set()
+    rows.close()  # type: ignore[attr-defined]  # an iterator that is a generator
+
+
+def test_waiting_for_a_server_can_be_cancelled(
+    limits: MakeLimits, engine: Engine, wire: Wire
+) -> None:
+    is_over = threading.Event()
+    wanted = limits(sql_timeout_s=600, is_cancelled=is_over.is_set)
+    rows = SqlQuery().fetch(through(wire, engine, MANY), wanted, {})
+    next(rows)
+    wire.is_cut.set()
+    threading.Timer(0.5, is_over.set).start()
+    with pytest.raises(Cancelled):
+        list(rows)
+
+
+def test_many_rows_that_come_slowly_end_in_time(limits: MakeLimits, engine: Engine) -> None:
+    """The server counts the time of each portion anew."""
+    query = "SELECT i AS id, 'x' AS title, pg_sleep(0.005)::text AS body"
+    with pytest.raises(SourceFailed, match="sql_timeout_s"):
+        run(limits, engine, f"{query} FROM generate_series(1, 5000) AS i", sql_timeout_s=1)

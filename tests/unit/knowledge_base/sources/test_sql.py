@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from server.errors import Cancelled, InvalidRequest, SourceFailed, ZhiwenError
+from server.errors import Cancelled, InvalidRequest, SourceFailed, TooLarge, ZhiwenError
+from server.knowledge_base.names import check_file_name
 from server.knowledge_base.sources import Fetched, FetchLimits
 from server.knowledge_base.sources import sql as module
 from server.knowledge_base.sources.sql import SqlQuery, check_query, masked
@@ -75,12 +76,25 @@ def test_a_group_is_one_table(run: Run) -> None:
 
 @pytest.mark.parametrize("row_id", ["a b", "../x", "x" * 200, "é/ü", "a.b", "a\x00b"])
 def test_any_id_gives_a_name_that_a_file_can_have(run: Run, row_id: str) -> None:
-    from server.knowledge_base.names import check_file_name
-
     query = f"SELECT CAST(x'{row_id.encode().hex()}' AS TEXT) AS id, 't' AS title, 'x' AS text"
     (found,) = run(query, text_columns=["text"])
     assert check_file_name(f"s/{found.name}")
     assert found.name.startswith("row-")
+
+
+@pytest.mark.parametrize(
+    ("row_id", "other"),
+    [("\u212b", "\u00c5"), ("\u1112\u1161\u11ab", "\ud55c"), ("\uf900", "\u8c48")],
+)
+def test_ids_that_normalise_to_the_same_have_names_of_their_own(
+    run: Run, row_id: str, other: str
+) -> None:
+    query = f"SELECT '{row_id}' AS id, 'x' AS text UNION ALL SELECT '{other}', 'y'"
+    found = run(query, title_column=None, text_columns=["text"])
+    made = [each.name for each in found]
+    assert [check_file_name(name) for name in made] == made
+    assert len({*made}) == 2
+    assert made[1] == f"row-{other}.md"
 
 
 @pytest.mark.parametrize(
@@ -211,6 +225,18 @@ def test_too_many_rows_are_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(module, "MAX_ROWS", 2)
     with pytest.raises(SourceFailed, match="more than 2 rows"):
         run()
+
+
+def test_a_table_is_cut_off_before_it_is_read_to_the_end(
+    limits: MakeLimits, database: Path
+) -> None:
+    """The limit on rows would come much later: these are 50 times as many bytes."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+    query = f"{numbers} SELECT i AS id, hex(zeroblob(500)) AS text FROM n"
+    wanted = make(database, query, title_column=None, text_columns=["text"], group=True)
+    chosen = limits(sql_folders=(database.parent,), sql_timeout_s=60)
+    with pytest.raises(TooLarge, match="max_file_mb"):
+        list(SqlQuery().fetch(wanted, chosen, {}))
 
 
 def test_what_others_write_meanwhile_does_no_harm(run: Run, database: Path) -> None:

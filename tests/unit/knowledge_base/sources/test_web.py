@@ -221,3 +221,87 @@ def test_links_are_found_in_any_html() -> None:
 )
 def test_no_html_breaks_the_search_for_links(html: bytes) -> None:
     assert list(hrefs(html, httpx.URL("http://h.example/"))) == []
+
+
+TROUBLE = [
+    *(moved("/login", 302), moved("/login", 303), moved("/login", 307), moved("b", 302)),
+    *(moved("http://other.example/", 302), moved("nowhere", 307)),
+    *(plain(b"x", "image/png"), plain(b"{}", "application/json"), plain(b" \n", "text/html")),
+    *(plain(b"", "text/html; charset=gb18030"), Reply(b"", 401), Reply(b"", 403)),
+    *(Reply(b"", 429), Reply(b"", 500)),
+]
+ENDS = [
+    *(Reply(b"", 404), Reply(b"", 410), moved("/other/", 301), moved("/other/", 308)),
+    *(moved("http://other.example/", 301), moved("b", 301)),
+]
+
+
+@pytest.fixture
+def known(docs: Site) -> dict[str, str]:
+    return {docs.url("/docs/"): "index.html", docs.url("/docs/a.html"): "a.html"}
+
+
+@pytest.mark.parametrize("reply", TROUBLE)
+def test_trouble_with_a_page_that_has_a_file_is_named(
+    docs: Site, limits: MakeLimits, known: dict[str, str], reply: Reply
+) -> None:
+    docs.pages["/docs/a.html"] = reply
+    found = walk(limits(), docs.url("/docs/"), known, depth=1)
+    (missed,) = [each for each in found if isinstance(each, Missed)]
+    assert missed.name == "a.html"
+    assert "/docs/a.html" in str(missed.error)
+    assert names(found) == ["index.html", "b.html", "sub/index.html"]
+
+
+@pytest.mark.parametrize("reply", ENDS)
+def test_a_definite_end_is_not_missed(
+    docs: Site, limits: MakeLimits, known: dict[str, str], reply: Reply
+) -> None:
+    docs.pages["/docs/a.html"] = reply
+    found = walk(limits(), docs.url("/docs/"), known, depth=1)
+    assert not [each for each in found if isinstance(each, Missed)]
+    assert names(found) == ["index.html", "b.html", "sub/index.html"]
+
+
+def test_robots_that_forbid_a_page_now_are_an_end(
+    docs: Site, limits: MakeLimits, known: dict[str, str]
+) -> None:
+    docs.pages["/robots.txt"] = plain(b"User-agent: *\nDisallow: /docs/a", "text/plain")
+    found = walk(limits(), docs.url("/docs/"), known, depth=1)
+    assert "a.html" not in names(found)
+    assert not [each for each in found if isinstance(each, Missed)]
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_there", "misses"),
+    [(page("A"), True, 0), (Reply(b"", 404), False, 0), (Reply(b"", 503), False, 1)],
+)
+def test_a_page_that_nothing_leads_to_any_more_is_asked(
+    docs: Site,
+    limits: MakeLimits,
+    known: dict[str, str],
+    reply: Reply,
+    is_there: bool,
+    misses: int,
+) -> None:
+    docs.pages["/docs/"] = page("Under repair")
+    docs.pages["/docs/a.html"] = reply
+    found = walk(limits(), docs.url("/docs/"), known, depth=1)
+    assert ("a.html" in names(found)) is is_there
+    assert sum(isinstance(each, Missed) for each in found) == misses
+
+
+def test_a_first_page_that_leads_elsewhere_for_now_is_named(
+    docs: Site, limits: MakeLimits, known: dict[str, str]
+) -> None:
+    docs.pages["/docs/"] = moved("/docs/login", 302)
+    docs.pages["/docs/login"] = page("Log in")
+    found = walk(limits(), docs.url("/docs/"), known, depth=1)
+    assert [each.name for each in found if isinstance(each, Missed)] == ["index.html"]
+    assert names(found) == ["a.html"]
+
+
+def test_a_page_keeps_its_name_with_https() -> None:
+    section = Section(httpx.URL("http://a.example/"))
+    later = Names(section, {"http://a.example/x": "x-of-old.html"})
+    assert later.name(httpx.URL("https://a.example/x"), ".html") == "x-of-old.html"
