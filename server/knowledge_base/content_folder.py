@@ -8,15 +8,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
+from typing import BinaryIO
 
 from server.db.database import Database
-from server.db.held import held_blobs
-from server.db.jobs import open_jobs
+from server.db.files import look_up_file
+from server.db.held import held_blobs, is_coming, was_shown
+from server.db.jobs import list_job_files, open_jobs
 from server.db.knowledge_bases import find_kb
+from server.db.models import KnowledgeBaseRow
 from server.errors import InvalidName, UnreadableDocument, ZhiwenError
 from server.errors.records import read_error
+from server.knowledge_base.content_view import ContentView, hash_of
 from server.knowledge_base.ingest import IngestOptions
-from server.knowledge_base.paths import DataFolder
 from server.knowledge_base.submission import AllRefused, Submissions, Upload
 
 AT_ONCE = 200  # files of one job: its work begins while others are still being stored
@@ -38,14 +41,17 @@ class Intake:
     refused: list[Refused] = field(default_factory=list)
     files: int = 0  # new or changed, submitted now
     unchanged: int = 0
+    # By name: the hashes that SQL has of what lies there, or gets with its job.
+    seen: dict[str, set[str]] = field(default_factory=dict)
 
 
 class ContentFolder:
     """Takes in what was dropped or edited in ``content/``; deletes nothing."""
 
-    def __init__(self, database: Database, folder: DataFolder, submissions: Submissions) -> None:
+    def __init__(self, database: Database, view: ContentView, submissions: Submissions) -> None:
         self.database = database
-        self.folder = folder
+        self.view = view
+        self.folder = view.blobs.folder
         self.submissions = submissions
 
     def take_in(self, kb_name: str, names: Sequence[str] | None = None) -> Intake:
@@ -58,6 +64,8 @@ class ContentFolder:
             UnknownKnowledgeBase: there is none of that name.
             ZhiwenError, OSError: not all files were submitted; those that were stay so.
         """
+        if not self.view.is_repaired:  # what a deletion left at a crash is no new file
+            self.view.repair()
         with self.database.read() as session:
             kb = find_kb(session, kb_name)
             held = held_blobs(session, kb)
@@ -72,50 +80,83 @@ class ContentFolder:
         for name in files_in(top, on_error=refuse) if names is None else names:
             if not is_utf8(name):
                 intake.refused.append(refuse_name(name))
-            elif is_one_of(top / name, held.get(unicodedata.normalize("NFC", name), set())):
+            elif blob := find_hash(top / name, held.get(normalize(name), set())):
                 intake.unchanged += 1
+                intake.seen[name] = {blob}
             else:
                 changed.append(name)
         for start in range(0, len(changed), AT_ONCE):
-            self._submit(kb.name, changed[start : start + AT_ONCE], intake)
+            self._submit(kb, changed[start : start + AT_ONCE], intake)
         return intake
 
-    def _submit(self, kb_name: str, names: Sequence[str], intake: Intake) -> None:
-        top = self.folder.content_folder(kb_name)
+    def _submit(self, kb: KnowledgeBaseRow, names: Sequence[str], intake: Intake) -> None:
         with ExitStack() as stack:
             uploads = []
             for name in names:
                 try:
-                    source = stack.enter_context((top / name).open("rb"))
+                    source = self._open(kb, name, intake)
                 except FileNotFoundError:  # taken away in this very moment
                     continue
                 except OSError as error:
                     intake.refused.append(refuse_closed(name, error))
                 else:
-                    uploads.append(Upload(name, source))
+                    if source is not None:
+                        uploads.append(Upload(name, stack.enter_context(source)))
             intake.files += len(uploads)
             if not uploads:
                 return
             try:
                 submitted = self.submissions.submit(
-                    kb_name, uploads, options=IngestOptions(override=True)
+                    kb.name, uploads, options=IngestOptions(override=True)
                 )
             except AllRefused as refused:
                 for file in refused.files:
                     intake.refused.append(Refused(file.name, read_error(file.error or {})))
             else:
                 intake.jobs.append(submitted.job.id)
+                self._note_seen(submitted.job.id, uploads, intake)
+
+    def _open(self, kb: KnowledgeBaseRow, name: str, intake: Intake) -> BinaryIO | None:
+        """Open a file, or return None if it is no news after all.
+
+        While the lock of the view is held, no deletion is between SQL and the folder, and what
+        the folder shows of an upload is in SQL.
+        """
+        with self.view.lock, self.database.read() as session, ExitStack() as stack:
+            path = self.folder.content_folder(kb.name) / name
+            source = stack.enter_context(path.open("rb"))
+            row = look_up_file(session, kb, normalize(name))
+            if row is not None:
+                blob = hashlib.file_digest(source, "sha256").hexdigest()
+                if was_shown(session, row, blob) or is_coming(session, kb.id, row.name, blob):
+                    intake.unchanged += 1
+                    intake.seen[name] = {blob}
+                    return None
+                intake.seen[name] = {row.blob}
+                source.seek(0)
+            stack.pop_all()
+            return source
+
+    def _note_seen(self, job_id: str, uploads: Sequence[Upload], intake: Intake) -> None:
+        with self.database.read() as session:
+            files = list_job_files(session, job_id)
+        for upload, file in zip(uploads, files, strict=True):
+            if file.blob is not None:
+                intake.seen.setdefault(upload.name, set()).add(file.blob)
 
 
-def is_one_of(path: Path, hashes: Set[str]) -> bool:
-    """Tell whether a file has one of these hashes, also where it was just taken away."""
+def normalize(name: str) -> str:
+    """Return a name as SQL has it; some systems write accents apart."""
+    return unicodedata.normalize("NFC", name)
+
+
+def find_hash(path: Path, hashes: Set[str]) -> str | None:
+    """Return the hash of a file if it is one of these."""
     try:
-        with path.open("rb") as file:
-            return bool(hashes) and hashlib.file_digest(file, "sha256").hexdigest() in hashes
-    except FileNotFoundError:
-        return True
+        blob = hash_of(path) if hashes else None
     except OSError:  # whoever opens it tells why
-        return False
+        return None
+    return blob if blob in hashes else None
 
 
 def is_utf8(name: str) -> bool:

@@ -1,15 +1,13 @@
 """Follows what people do in the folders ``content/``. Does not know how files are read."""
 
 import logging
-import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.db.database import Database
-from server.db.files import list_files
-from server.db.knowledge_bases import find_kb, list_kbs
+from server.db.knowledge_bases import list_kbs
 from server.errors import UnknownFile, UnknownKnowledgeBase, ZhiwenError
 from server.knowledge_base.content_folder import ContentFolder, files_in
 
@@ -24,6 +22,8 @@ class Folder:
 
     last: Marks = field(default_factory=dict)  # of the look before
     settled: Marks = field(default_factory=dict)
+    # By name: the hashes of what lay there, and of what SQL had instead of a new edit.
+    seen: dict[str, set[str]] = field(default_factory=dict)
 
 
 class ContentWatch:
@@ -39,9 +39,13 @@ class ContentWatch:
         content: ContentFolder,
         *,
         every_s: float,
-        delete: Callable[[str, str], None],
+        delete: Callable[[str, str, Collection[str]], None],
     ) -> None:
-        """Take what it works with; ``delete`` gets a knowledge base and a file. 0 s: never look."""
+        """Take what it works with; 0 s: never look.
+
+        ``delete`` gets a knowledge base, a file and the hashes of what was taken away: it deletes
+        nothing else, such as an upload of that name that comes at the same time.
+        """
         self.database = database
         self.content = content
         self.every_s = every_s
@@ -90,27 +94,25 @@ class ContentWatch:
         folder.last = now
         if gone and not now:  # a disk that went away looks like that
             logger.warning("content/ of %r is empty; nothing is deleted for that.", kb_name)
-            folder.settled = {}  # nor later, when something is there again
+            folder.settled, folder.seen = {}, {}  # nor later, when something is there again
         elif gone:
-            self._delete(kb_name, gone)
-            folder.settled = {name: mark for name, mark in folder.settled.items() if name in now}
+            self._delete(kb_name, {name: folder.seen[name] for name in gone & folder.seen.keys()})
+            for name in gone:
+                del folder.settled[name]
+                folder.seen.pop(name, None)
         changed = [name for name, mark in steady.items() if folder.settled.get(name) != mark]
         if changed:
             intake = self.content.take_in(kb_name, changed)
             for refused in intake.refused:
                 logger.warning("%r was not taken in: %s", refused.name, refused.error)
             folder.settled |= {name: steady[name] for name in changed}
+            folder.seen |= intake.seen
 
-    def _delete(self, kb_name: str, gone: set[str]) -> None:
-        with self.database.read() as session:
-            known = {row.name for row in list_files(session, find_kb(session, kb_name))}
-        top = self.content.folder.content_folder(kb_name)
-        for name in sorted(gone & known):
-            if os.path.lexists(top / name):  # a link, or uploaded again
-                continue
+    def _delete(self, kb_name: str, gone: Mapping[str, Collection[str]]) -> None:
+        for name in sorted(gone):
             try:
-                self.delete(kb_name, name)
-            except UnknownFile:  # by somebody else, in this very moment
+                self.delete(kb_name, name, gone[name])
+            except UnknownFile:  # not that file any more, or about to be another
                 continue
             logger.info("%r was taken away from content/ of %r.", name, kb_name)
 

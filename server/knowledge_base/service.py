@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, Unpack
@@ -103,7 +103,7 @@ class KnowledgeBases:
             on_refused=self._after_refusal,
         )
         self.submissions = Submissions(database, blobs, embedders, self.jobs, on_change=on_change)
-        self.content = ContentFolder(database, blobs.folder, self.submissions)
+        self.content = ContentFolder(database, self.view, self.submissions)
         self.watch = ContentWatch(
             database, self.content, every_s=settings.watch_s, delete=self.delete_file
         )
@@ -242,34 +242,42 @@ class KnowledgeBases:
             row = find_file(session, find_kb(session, name), check_file_name(file_name))
             return row, list_versions(session, row)
 
-    def delete_file(self, name: str, file_name: str) -> None:
+    def delete_file(self, name: str, file_name: str, seen: Collection[str] | None = None) -> None:
         """Delete a file with its chunks, vectors and earlier versions.
+
+        With ``seen``, the hashes of what somebody took away from ``content/``, only if the file
+        is that still and nothing comes in its place.
 
         Raises:
             UnknownKnowledgeBase, UnknownFile: nothing changed.
         """
         checked = check_file_name(file_name)
-        with self.database.write("delete_file") as session:
-            kb = next_revision(session, find_kb(session, name))
-            row = find_file(session, kb, checked)
-            blobs = {row.blob, *(each.blob for each in list_versions(session, row))}
-            remove_file(session, kb, checked)
-            cancel_uploads(session, kb.id, checked, write_error(Cancelled()))
+        with self.view.lock:  # until the view follows: a scan would take it for a new file
+            with self.database.write("delete_file") as session:
+                kb = next_revision(session, find_kb(session, name))
+                row = find_file(session, kb, checked)
+                if seen is not None and (
+                    row.blob not in seen or self.view.expects(session, kb, checked)
+                ):
+                    raise UnknownFile(param="file_name", knowledge_base=name, name=checked)
+                blobs = {row.blob, *(each.blob for each in list_versions(session, row))}
+                remove_file(session, kb, checked)
+                cancel_uploads(session, kb.id, checked, write_error(Cancelled()))
+            self.view.hide(kb.name, checked)
         for blob in blobs:
             self._remove_unused(kb, blob)
-        self.view.show(kb.id, checked)
         self.on_change(kb.name)
         logger.info("Deleted %r from %r.", checked, kb.name)
 
     def _after_storing(self, kb_id: int, file_name: str, has_more: bool) -> None:
         """Show a stored file, and spare the next search work; if that fails, the search does it."""
-        self.view.show(kb_id, file_name)
         at = time.monotonic()
-        if has_more and at - self._refreshed.get(kb_id, 0) < REFRESH_EVERY_S:
-            return
-        self._refreshed[kb_id] = at
         try:
             with self.database.read() as session:
+                self.view.show(session, kb_id, file_name)
+                if has_more and at - self._refreshed.get(kb_id, 0) < REFRESH_EVERY_S:
+                    return
+                self._refreshed[kb_id] = at
                 kb = session.get(KnowledgeBaseRow, kb_id)
                 if kb is None or kb.is_deleted:
                     return
