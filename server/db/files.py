@@ -88,18 +88,20 @@ def put_file(
     row: FileRow | None,
     *,
     keep_versions: int,
-) -> FileRow:
+) -> Sequence[str]:
     """Write a file in place of ``row``, the one of the same name, and log the change.
 
-    Other bytes make a new version; of the earlier ones ``keep_versions`` are kept. Call after
-    ``next_revision`` in the same transaction.
+    Other bytes make a new version; of the earlier ones ``keep_versions`` are kept. Return the
+    hashes of the others, for which there may be no need any more. Call after ``next_revision`` in
+    the same transaction.
     """
+    forgotten: Sequence[str] = ()
     removed = remove_parts(session, row) if row else np.empty(0, np.int64)
     if row is None:
         row = FileRow(kb_id=kb.id, name=new.name, version=1)
         session.add(row)
     elif row.blob != new.blob:
-        keep_version(session, row, keep_versions)
+        forgotten = keep_version(session, row, keep_versions)
     describe(row, new, kb.revision)
     session.flush()
     session.execute(
@@ -108,11 +110,14 @@ def put_file(
     if new.vectors is not None:
         session.add(pack_vectors(row.id, new.vectors))
     log_change(session, kb, "put", row, removed)
-    return row
+    return forgotten
 
 
-def keep_version(session: Session, row: FileRow, limit: int) -> None:
-    """Note what a file was before it is replaced, forget what is too old; changes the row."""
+def keep_version(session: Session, row: FileRow, limit: int) -> Sequence[str]:
+    """Note what a file was before it is replaced; changes the row.
+
+    Forget the versions before the last ``limit`` and return their hashes.
+    """
     session.add(
         FileVersionRow(
             file_id=row.id,
@@ -125,11 +130,11 @@ def keep_version(session: Session, row: FileRow, limit: int) -> None:
     )
     session.flush()
     row.version += 1
-    session.execute(
-        delete(FileVersionRow).where(
-            FileVersionRow.file_id == row.id, FileVersionRow.version < row.version - limit
-        )
-    )
+    return session.scalars(
+        delete(FileVersionRow)
+        .where(FileVersionRow.file_id == row.id, FileVersionRow.version < row.version - limit)
+        .returning(FileVersionRow.blob)
+    ).all()
 
 
 def list_versions(session: Session, row: FileRow) -> Sequence[FileVersionRow]:

@@ -86,11 +86,13 @@ class Ingest:
         *,
         settings: KnowledgeBaseSettings,
         on_stored: Callable[[int, str, bool], None],
+        on_unneeded: Callable[[int, str], None],
     ) -> None:
         """Take what it works with.
 
         ``on_stored`` gets the id of the knowledge base, the name of a file that changed there and
-        whether more files of the job are to follow.
+        whether more files of the job are to follow; ``on_unneeded`` gets it with the hash of bytes
+        for which this work has no need any more.
         """
         self.database = database
         self.folder = folder
@@ -99,6 +101,7 @@ class Ingest:
         self.documents = documents
         self.settings = settings
         self.on_stored = on_stored
+        self.on_unneeded = on_unneeded
 
     def work(self) -> dict[str, Work]:
         """Return the functions by kind of job."""
@@ -128,14 +131,16 @@ class Ingest:
                 return self._skip(task, "superseded")
         read = self._read(task, kb, task.blob or "", cutting)
         new = replace(read, source_id=options.source, origin=task.origin)
-        is_ended = self._store_upload(task, kb, new, override=options.override)
+        is_ended, forgotten = self._store_upload(task, kb, new, override=options.override)
         logger.info("Added %r to %r, chunks: %d.", new.name, kb.name, len(new.chunks))
         self.on_stored(kb.id, task.name, not task.is_last())
+        for blob in forgotten:
+            self.on_unneeded(kb.id, blob)
         return is_ended
 
     def _store_upload(
         self, task: Task, kb: KnowledgeBaseRow, new: NewFile, *, override: bool
-    ) -> bool:
+    ) -> tuple[bool, Sequence[str]]:
         with self.database.write("file") as session:
             current = next_revision(session, kb)
             if current.embedding_model != kb.embedding_model:
@@ -152,9 +157,10 @@ class Ingest:
                 "same_content_as": same_content(session, current, new.blob, new.name),
                 "replaced": present and present.blob,  # which content/ shows until it follows
             }
-            put_file(session, current, new, present, keep_versions=self.settings.keep_versions)
+            keep = self.settings.keep_versions
+            forgotten = put_file(session, current, new, present, keep_versions=keep)
             settle_file(session, task.id, "done", note)
-            return close_job(session, task.job_id)
+            return close_job(session, task.job_id), forgotten
 
     def read_again(self, task: Task) -> bool:
         """Read a stored file anew, cut as the job or the knowledge base says.
@@ -250,7 +256,10 @@ class Ingest:
                 if source is not None and is_own(row):
                     raise Outdated  # it has become so in this very moment
                 row.source_id, row.origin = source, task.origin
-            return close_job(session, task.job_id)
+            is_ended = close_job(session, task.job_id)
+        if outcome == "superseded" and task.blob is not None:
+            self.on_unneeded(task.kb_id, task.blob)
+        return is_ended
 
     def _read(self, task: Task, kb: KnowledgeBaseRow, blob: str, cutting: Cutting) -> NewFile:
         """Return all that will be stored of a file: its text, chunks and vectors."""

@@ -95,12 +95,13 @@ class KnowledgeBases:
             self.documents,
             settings=settings,
             on_stored=self._after_storing,
+            on_unneeded=self._discard,
         )
         self.jobs = JobRunner(
             database,
             ingest.work(),
             threads=settings.files_at_once,
-            on_refused=self._after_refusal,
+            on_refused=self._discard,
         )
         self.submissions = Submissions(database, blobs, embedders, self.jobs, on_change=on_change)
         self.content = ContentFolder(database, self.view, self.submissions)
@@ -219,7 +220,7 @@ class KnowledgeBases:
         self.jobs.cancel(job_id)
         for file in files:
             if file.blob and kb_id is not None:
-                self._after_refusal(kb_id, file.blob)
+                self._discard(kb_id, file.blob)
 
     def outcomes(self, name: str, job_id: str) -> tuple[Sequence[JobFileRow], dict[str, FileRow]]:
         """Return the files of a job in the order in which they came, and by name what they are now.
@@ -288,8 +289,8 @@ class KnowledgeBases:
         except ZhiwenError as error:
             logger.warning("The index of a knowledge base is not up to date yet: %s", error)
 
-    def _after_refusal(self, kb_id: int, blob: str) -> None:
-        """Remove the bytes of a file that could not be added."""
+    def _discard(self, kb_id: int, blob: str) -> None:
+        """Remove bytes that a job has no need for any more, unless something else does."""
         with self.database.read() as session:
             kb = session.get(KnowledgeBaseRow, kb_id)
         if kb is not None and not kb.is_deleted:
