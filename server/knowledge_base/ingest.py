@@ -31,7 +31,6 @@ from server.knowledge_base.analysis import index_text, language_of
 from server.knowledge_base.blobs import has_hash
 from server.knowledge_base.chunking import Cutting, choose_cutting, cut_document, cutting_of
 from server.knowledge_base.document_embedder import DocumentEmbedder
-from server.knowledge_base.embedders import EmbedderPool
 from server.knowledge_base.parsing import ParserPool
 from server.knowledge_base.paths import DataFolder
 from server.knowledge_base.tasks import Progress, Task, Work
@@ -81,7 +80,6 @@ class Ingest:
         database: Database,
         folder: DataFolder,
         parsers: ParserPool,
-        embedders: EmbedderPool,
         documents: DocumentEmbedder,
         *,
         settings: KnowledgeBaseSettings,
@@ -97,7 +95,7 @@ class Ingest:
         self.database = database
         self.folder = folder
         self.parsers = parsers
-        self.embedders = embedders
+        self.embedders = documents.pool
         self.documents = documents
         self.settings = settings
         self.on_stored = on_stored

@@ -91,7 +91,6 @@ class KnowledgeBases:
             database,
             blobs.folder,
             self.parsers,
-            embedders,
             self.documents,
             settings=settings,
             on_stored=self._after_storing,
