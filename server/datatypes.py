@@ -21,8 +21,10 @@ class Block:
     headings: tuple[str, ...] = ()  # from the outermost to the innermost, without the block's own
 
 
-GapKind = Literal["page", "picture", "attachment", "part"]
-GapReason = Literal["damaged", "encrypted", "no_ocr", "no_time", "too_large", "unsupported"]
+GapKind = Literal["page", "picture", "attachment", "part", "formula"]
+GapReason = Literal[
+    "damaged", "encrypted", "no_ocr", "no_time", "not_computed", "too_large", "unsupported"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,9 @@ class Gap:
 
     kind: GapKind
     reason: GapReason
-    name: str = ""  # what the file calls it: the number of a page, the name of an attachment
+    # What the file calls it: the number of a page, the name of an attachment; of formulas their
+    # number.
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from server.app import create_app
 from server.container import INTERNAL_TOKEN
 from server.datatypes import Language
 from server.errors import DataDirectoryInUse, UnknownKnowledgeBase
+from server.knowledge_base.lock import FolderLock
 from server.knowledge_base.paths import DataFolder
 from server.language import choose_language
 from server.network import base_url
@@ -157,22 +158,38 @@ async def open_api(settings: Settings, language: Language) -> AsyncIterator[http
     Raises:
         ZhiwenError: the data folder cannot be used.
     """
+    if is_served(DataFolder(settings.paths.data)):
+        async with open_service(settings, language) as api:
+            yield api
+        return
     token = os.environ.setdefault(INTERNAL_TOKEN, secrets.token_hex(16))
     headers = {"Accept-Language": language, "Authorization": f"Bearer {token}"}
     bare = settings.kb.model_copy(update={"create_samples": False})
     app = create_app(settings.model_copy(update={"kb": bare}))
     async with app.router.lifespan_context(app):
         state = await asyncio.to_thread(wait_until_prepared, app.state.container.readiness)
-        if state.error is None:
-            transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://127.0.0.1", headers=headers, timeout=PATIENT
-            ) as api:
-                yield api
-            return
-    if not isinstance(state.error, DataDirectoryInUse):
-        raise state.error
-    headers.pop("Authorization")
+        if state.error is not None:
+            raise state.error
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1", headers=headers, timeout=PATIENT
+        ) as api:
+            yield api
+
+
+def is_served(folder: DataFolder) -> bool:
+    """Tell whether another process has the data folder."""
+    try:
+        with FolderLock(folder).hold():
+            return False
+    except DataDirectoryInUse:
+        return True
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, language: Language) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the service that runs on the data folder."""
+    headers: dict[str, str] = {"Accept-Language": language}
     if settings.auth.api_key:  # the one that was made at the first start is not stored
         headers["Authorization"] = f"Bearer {settings.auth.api_key}"
     url = base_url(settings.server.host, settings.server.port)

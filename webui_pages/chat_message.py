@@ -1,7 +1,5 @@
 """A question with its answer, as they stand in the chat. Knows no conversation."""
 
-import re
-
 import streamlit as st
 
 from server.schemas.native import ChatAnswer, Message, Source
@@ -9,10 +7,9 @@ from webui_pages.catalogue import text
 from webui_pages.chat_clicks import COPY, source_link
 from webui_pages.chat_source import page_of
 from webui_pages.chat_trace import draw_trace
-from webui_pages.markup import Cite, plain, quoted, split_code, written
+from webui_pages.markup import Cite, cited_numbers, plain, quoted, split_code, written
 
 ASSISTANT = ":material/auto_stories:"
-CITED = re.compile(r"\[(\d{1,3})\]")
 
 
 def draw_question(question: str) -> None:
@@ -45,7 +42,7 @@ def draw_notices(message: ChatAnswer) -> None:
 
 def draw_text(message: ChatAnswer) -> None:
     """Show the words of an answer; only a model's are Markdown."""
-    known = {source.number for source in message.sources}
+    known = {source.number for source in citable(message)}
 
     def cite(number: int) -> str | None:
         return source_link(message.message_id, number) if number in known else None
@@ -68,11 +65,20 @@ def draw_words(words: str, cite: Cite, *, is_markdown: bool) -> None:
         st.html(f'<div class="zw-answer">{quoted(words, cite)}</div>')
 
 
+def citable(message: ChatAnswer) -> list[Source]:
+    """Return the sources that the answer can cite: a quotation those that it quotes."""
+    if message.mode != "extractive":
+        return message.sources
+    return [source for source in message.sources if source.quotes] or message.sources
+
+
 def draw_sources(message: ChatAnswer) -> None:
     """List the sources that the answer cites, or all when it cites none."""
-    cited = {int(number) for number in CITED.findall(message.answer)}
-    sources = [source for source in message.sources if source.number in cited]
-    lines = [describe_source(message.message_id, source) for source in sources or message.sources]
+    sources = citable(message)
+    if message.mode == "llm":
+        cited = cited_numbers(message.answer)
+        sources = [source for source in sources if source.number in cited] or sources
+    lines = [describe_source(message.message_id, source) for source in sources]
     if lines:
         with st.container(key=f"chat_sources_{message.message_id}"):
             st.markdown("  \n".join(lines))

@@ -12,6 +12,7 @@ from configs import Settings
 from server.datatypes import Language
 from server.network import base_url
 from server.schemas import native
+from server.schemas.intake import RefusedFile
 from server.schemas.jobs import FileVersion, Job, JobFile, Reindex
 from server.schemas.sources import CreateWebSource, KbSource
 from webui_pages.api_errors import (
@@ -151,15 +152,21 @@ class ApiClient:
         """Return a job as it is now."""
         return self._get(f"/api/v1/jobs/{quote(job_id, safe='')}", Job)
 
-    def job_files(self, job_id: str, *, offset: int = 0, limit: int) -> list[JobFile]:
-        """Return files of a job in the order in which they were sent."""
+    def job_files(
+        self, job_id: str, *, status: str | None = None, offset: int = 0, limit: int
+    ) -> list[JobFile]:
+        """Return files of a job, or those with a status, in the order in which they were sent."""
         path = f"/api/v1/jobs/{quote(job_id, safe='')}/files"
-        return self._get(path, list[JobFile], offset=offset, limit=limit)
+        return self._get(path, list[JobFile], status=status, offset=offset, limit=limit)
 
     def cancel_job(self, job_id: str) -> Job:
         """End a job; files that are done stay done."""
         answer = self._send("POST", f"/api/v1/jobs/{quote(job_id, safe='')}/cancel")
         return Job.model_validate(answer.json())
+
+    def unread(self, knowledge_base: str) -> list[RefusedFile]:
+        """Return what lies in the folder ``content/`` and could not be read."""
+        return self._get(f"{base_path(knowledge_base)}/scan", list[RefusedFile])
 
     def versions(self, knowledge_base: str, file_name: str) -> list[FileVersion]:
         """Return the versions of a file that are kept, newest first."""

@@ -14,6 +14,7 @@ WHAT: dict[GapKind, tuple[str, str]] = {  # one, several
     "page": ("knowledge_bases.gap_page", "knowledge_bases.gap_pages"),
     "picture": ("knowledge_bases.gap_picture", "knowledge_bases.gap_pictures"),
     "attachment": ("knowledge_bases.gap_attachment", "knowledge_bases.gap_attachments"),
+    "formula": ("knowledge_bases.gap_formula", "knowledge_bases.gap_formula"),
     "part": ("knowledge_bases.gap_part", "knowledge_bases.gap_parts"),
 }
 WHY: dict[GapReason, str] = {
@@ -21,6 +22,7 @@ WHY: dict[GapReason, str] = {
     "encrypted": "knowledge_bases.reason_encrypted",
     "no_ocr": "knowledge_bases.reason_no_ocr",
     "no_time": "knowledge_bases.reason_no_time",
+    "not_computed": "knowledge_bases.reason_not_computed",
     "too_large": "knowledge_bases.reason_too_large",
     "unsupported": "knowledge_bases.reason_unsupported",
 }

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 
+from server.schemas.intake import RefusedFile
 from server.schemas.jobs import FailedFile, Job, JobFile, WorkingFile
+from server.schemas.native import ErrorDetail
 from webui_pages.catalogue import text
 
+UNSUPPORTED = "unsupported_format"  # the code of an error that lists all formats
 MAX_FAILURES = 5  # while it runs; all of them are told at its end
 
 
@@ -105,9 +108,20 @@ def name_stage(file: WorkingFile) -> str:
     return text("jobs.embedding_soon")
 
 
-def draw_failures(failures: Iterable[FailedFile]) -> list[str]:
-    """Return a line of HTML about each file that failed."""
-    return [draw_line(file.name, file.error.message, "refused") for file in failures]
+def draw_failures(failures: Iterable[FailedFile | RefusedFile]) -> list[str]:
+    """Return a line of HTML about each file that failed; the formats are listed only once."""
+    lines, has_formats = [], False
+    for file in failures:
+        lines.append(draw_line(file.name, reason(file.name, file.error, has_formats), "refused"))
+        has_formats |= file.error.code == UNSUPPORTED
+    return lines
+
+
+def reason(name: str, error: ErrorDetail, has_formats: bool) -> str:
+    """Return why a file failed, without the formats there are where they were listed before."""
+    if has_formats and error.code == UNSUPPORTED:
+        return text("jobs.file_unsupported", name=name)
+    return error.message
 
 
 def draw_outcomes(job: Job, files: Iterable[JobFile], chunks: Mapping[str, int]) -> str:
@@ -115,14 +129,18 @@ def draw_outcomes(job: Job, files: Iterable[JobFile], chunks: Mapping[str, int])
 
     ``chunks`` are how many chunks each file of the knowledge base has by now.
     """
-    return "".join(draw_outcome(job, file, chunks.get(file.name, 0)) for file in files)
+    lines, has_formats = [], False
+    for file in files:
+        lines.append(draw_outcome(job, file, chunks.get(file.name, 0), has_formats=has_formats))
+        has_formats |= file.error is not None and file.error.code == UNSUPPORTED
+    return "".join(lines)
 
 
-def draw_outcome(job: Job, file: JobFile, chunks: int) -> str:
+def draw_outcome(job: Job, file: JobFile, chunks: int, *, has_formats: bool) -> str:
     """Return a line of HTML about what became of a file."""
     if file.error:
         state = "refused" if file.status == "failed" else "kept"
-        return draw_line(file.name, file.error.message, state)
+        return draw_line(file.name, reason(file.name, file.error, has_formats), state)
     if file.status == "cancelled":
         return draw_line(file.name, text("jobs.file_cancelled"), "kept")
     state = "kept" if file.status == "skipped" else "added"

@@ -18,7 +18,12 @@ from webui_pages.knowledge_bases_create import (
     open_create_dialog,
 )
 from webui_pages.knowledge_bases_files import show_files
-from webui_pages.knowledge_bases_jobs import forget_jobs, open_history, show_jobs
+from webui_pages.knowledge_bases_jobs import (
+    forget_jobs,
+    open_history,
+    show_jobs,
+    show_unread,
+)
 from webui_pages.knowledge_bases_reindex import open_reindex_dialog
 from webui_pages.knowledge_bases_search import show_search
 from webui_pages.knowledge_bases_sources import kinds_allowed, open_sources_dialog
@@ -114,8 +119,10 @@ def show_base(client: ApiClient, base: KnowledgeBase) -> None:
         present = client.files(base.name)
         show_upload(client, base.name, {file.name for file in present})
         is_working = show_jobs(client, base.name, present)
+        unread = client.unread(base.name)
+        show_unread(base.name, unread)
         if present or not is_working:
-            show_files(client, base.name, present)
+            show_files(client, base.name, present, {file.name for file in unread})
         st.divider()
         label = text("knowledge_bases.delete_confirm", name=plain(base.name))
         if st.button(label, icon=":material/delete:", type="tertiary"):

@@ -1,11 +1,12 @@
 """The files of a knowledge base as a list: find, open, download, delete. Knows no contents."""
 
 import re
+from collections.abc import Set
 from math import ceil
 
 import streamlit as st
 
-from server.schemas.native import Coverage, File
+from server.schemas.native import File
 from webui_pages.catalogue import text
 from webui_pages.client import ApiClient, ApiError
 from webui_pages.coverage_words import account, incomplete, mark
@@ -22,8 +23,8 @@ MAX_NAMES = 10
 MARKUP = re.compile(r"[^\w. -]")
 
 
-def show_files(client: ApiClient, base: str, files: list[File]) -> None:
-    """Draw the list, or what to do when it is empty."""
+def show_files(client: ApiClient, base: str, files: list[File], unread: Set[str]) -> None:
+    """Draw the list, or what to do when it is empty; ``unread`` have newer bytes that failed."""
     if not files:
         st.info(text("knowledge_bases.no_files"), icon=":material/arrow_upward:")
         return
@@ -32,7 +33,7 @@ def show_files(client: ApiClient, base: str, files: list[File]) -> None:
     first = (st.session_state.get(f"kb_page_{base}", 1) - 1) * ON_A_PAGE
     shown = found[min(first, (pages - 1) * ON_A_PAGE) :][:ON_A_PAGE] if found else []
     with st.container(key="kb_files"):
-        picked = draw_table(client, base, shown)
+        picked = draw_table(client, base, shown, unread)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         if picked:
             offer_delete(client, base, picked)
@@ -54,7 +55,7 @@ def find(files: list[File]) -> list[File]:
     return found
 
 
-def draw_table(client: ApiClient, base: str, shown: list[File]) -> list[str]:
+def draw_table(client: ApiClient, base: str, shown: list[File], unread: Set[str]) -> list[str]:
     """Draw a row for each file and return the names of those that are picked."""
     if not shown:
         return []
@@ -75,10 +76,14 @@ def draw_table(client: ApiClient, base: str, shown: list[File]) -> list[str]:
     )
     for column, title in zip(head[1:], titles, strict=False):
         column.caption(title)
-    return [file.name for file in shown if draw_row(client, base, file, is_all=is_all)]
+    return [
+        file.name
+        for file in shown
+        if draw_row(client, base, file, is_all=is_all, has_unread=file.name in unread)
+    ]
 
 
-def draw_row(client: ApiClient, base: str, file: File, *, is_all: bool) -> bool:
+def draw_row(client: ApiClient, base: str, file: File, *, is_all: bool, has_unread: bool) -> bool:
     """Draw the row of a file and return whether it is picked."""
     pick, name, bytes_, chunks, updated, download = st.columns(WIDTHS, vertical_alignment="center")
     with pick:
@@ -89,10 +94,7 @@ def draw_row(client: ApiClient, base: str, file: File, *, is_all: bool) -> bool:
             label_visibility="collapsed",
         )
     with name:
-        if coverage := incomplete(file):
-            draw_marked(client, base, file, coverage)
-        else:
-            draw_name(client, base, file)
+        draw_marked(client, base, file, has_unread=has_unread)
     bytes_.caption(size(file.size))
     chunks.caption(str(file.chunks))
     updated.caption(moment(file.updated_at))
@@ -114,12 +116,21 @@ def draw_name(client: ApiClient, base: str, file: File) -> None:
         open_file_dialog(client, base, file)
 
 
-def draw_marked(client: ApiClient, base: str, file: File, coverage: Coverage) -> None:
-    """Draw the name of a file that was not read in full, with a mark that says so."""
+def draw_marked(client: ApiClient, base: str, file: File, *, has_unread: bool) -> None:
+    """Draw the name of a file; marks say if it was not read in full, or newer bytes failed."""
+    coverage = incomplete(file)
+    if not coverage and not has_unread:
+        draw_name(client, base, file)
+        return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         draw_name(client, base, file)
-        told = "  \n".join(account(coverage))
-        st.badge(mark(coverage), icon=":material/warning:", color="orange", help=told)
+        if coverage:
+            told = "  \n".join(account(coverage))
+            st.badge(mark(coverage), icon=":material/warning:", color="orange", help=told)
+        if has_unread:
+            newer = text("knowledge_bases.unread_newer")
+            told = text("knowledge_bases.unread_explained")
+            st.badge(newer, icon=":material/warning:", color="orange", help=told)
 
 
 def spoken(name: str) -> str:

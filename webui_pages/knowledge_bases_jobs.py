@@ -9,7 +9,8 @@ from math import ceil
 
 import streamlit as st
 
-from server.schemas.jobs import Job
+from server.schemas.intake import RefusedFile
+from server.schemas.jobs import Job, JobFile
 from server.schemas.native import File
 from webui_pages.catalogue import text
 from webui_pages.chat_conversations import LAST_BASE, switch
@@ -157,17 +158,45 @@ def show_ended(client: ApiClient, job: Job, chunks: Mapping[str, int]) -> None:
 
 
 def show_outcomes(client: ApiClient, job: Job, chunks: Mapping[str, int]) -> None:
-    """Draw a line for each file, a page at a time; what failed comes first if there are pages."""
+    """Draw a line for each file, a page at a time; what failed comes first."""
     pages = ceil(job.total / FILES_ON_A_PAGE)
-    if pages > 1 and job.failures:
-        show_failures(job)
-        st.divider()
     page = st.session_state.get(f"kb_job_page_{job.id}", 1)
-    offset = (page - 1) * FILES_ON_A_PAGE
-    files = client.job_files(job.id, offset=offset, limit=FILES_ON_A_PAGE)
+    files = read_outcomes(client, job, (page - 1) * FILES_ON_A_PAGE)
     st.html(draw_outcomes(job, files, chunks))
     if pages > 1:
         st.pagination(pages, key=f"kb_job_page_{job.id}")
+
+
+def read_outcomes(client: ApiClient, job: Job, offset: int) -> list[JobFile]:
+    """Return the files on a page of a job that has ended; ``offset`` counts failures first."""
+    files: list[JobFile] = []
+    for status in ("failed", "done", "skipped", "cancelled"):
+        wanted = FILES_ON_A_PAGE - len(files)
+        number: int = getattr(job, status)
+        if wanted and offset < number:
+            files += client.job_files(job.id, status=status, offset=offset, limit=wanted)
+        offset = max(0, offset - number)
+    return files
+
+
+def show_unread(base: str, unread: Iterable[RefusedFile]) -> None:
+    """Say what lies in the folder ``content/`` and could not be read, unless a job here says it."""
+    ended = [job for job in st.session_state[WATCHED].get(base, {}).values() if not is_active(job)]
+    told = {(file.name, file.error.message) for job in ended for file in job.failures}
+    files = [file for file in unread if (file.name, file.error.message) not in told]
+    if not files:
+        return
+    with st.container(border=True, key="kb_unread"):
+        words = (
+            text("knowledge_bases.unread_file")
+            if len(files) == 1
+            else text("knowledge_bases.unread_files", count=len(files))
+        )
+        st.markdown(f":orange[:material/warning: **{words}**]")
+        st.html("".join(draw_failures(files[:FILES_ON_A_PAGE])))
+        if len(files) > FILES_ON_A_PAGE:
+            st.caption(text("knowledge_bases.and_more", count=len(files) - FILES_ON_A_PAGE))
+        st.caption(text("knowledge_bases.unread_explained"))
 
 
 def show_failures(job: Job) -> None:

@@ -73,6 +73,9 @@ def show_source(client: ApiClient, base: str, source: KbSource) -> None:
     """Draw one source with what can be done with it."""
     name = plain(source.name)
     st.markdown(f"**{name}** · {name_state(source)}")
+    st.code(str(source.options.get("url", "")), language=None, wrap_lines=True)
+    if source.kind == "sql":
+        st.code(str(source.options.get("query", "")), language="sql", wrap_lines=True)
     st.caption("  \n".join(describe(source)))
     if source.error is not None:
         st.warning(plain(source.error.message), icon=":material/warning:")
@@ -123,22 +126,27 @@ def name_state(source: KbSource) -> str:
 
 
 def describe(source: KbSource) -> list[str]:
-    """Return lines about a source, as Markdown: where it is, what was done the last time."""
-    lines = [plain(str(source.options.get("url", "")))]
+    """Return lines about a source, as Markdown: what was done the last time, and what was not."""
+    lines = []
     if source.synced_at is not None:
         lines.append(text("sources.last", when=moment(source.synced_at)))
     if source.counts is not None:
         counts = source.counts
-        left = counts.failed + counts.kept + counts.skipped + counts.missed
         lines.append(
             text(
                 "sources.counts",
                 found=counts.found,
                 changed=counts.changed,
                 deleted=counts.deleted,
-                left=left,
             )
         )
+        left = (
+            (counts.failed, text("sources.count_failed", count=counts.failed)),
+            (counts.missed, text("sources.count_missed", count=counts.missed)),
+            (counts.kept, text("sources.count_kept", count=counts.kept)),
+            (counts.skipped, text("sources.count_skipped", count=counts.skipped)),
+        )
+        lines += [words for number, words in left if number]
     return lines
 
 

@@ -67,6 +67,12 @@ def split_citations(text: str, cite: Cite) -> Iterator[tuple[str, int, str | Non
         yield part, number, cite(number) if number else None
 
 
+def cited_numbers(text: str) -> set[int]:
+    """Return the numbers that the Markdown of a model cites outside of code."""
+    marks = (mark for prose in CODE.split(text)[::2] for mark in CITATION.findall(prose))
+    return {int(mark[1:-1]) for mark in marks}
+
+
 def no_citations(number: int) -> None:
     """Leave every citation as it is written."""
 

@@ -1,4 +1,4 @@
-"""What a model's answer cites, checked without another model. Knows no prompts."""
+"""What an answer cites, told from what looks like it in documents. Knows no prompts."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from server.chat.events import SourceFound
 from server.datatypes import Language
 
 CITATION = re.compile(r"\[(\d{1,3})\]")
+CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)  # of Markdown: an index in it is no citation
 
 UNCITED: dict[Language, str] = {
     "en": "The model cited no source for this answer.",
@@ -19,8 +20,24 @@ UNKNOWN: dict[Language, str] = {
 
 
 def cited_numbers(text: str) -> list[int]:
-    """Return the numbers that a text cites, each once, in order."""
-    return list(dict.fromkeys(int(number) for number in CITATION.findall(text)))
+    """Return the numbers that a text cites, each once, in order; code cites nothing."""
+    numbers = CITATION.findall(CODE.sub(" ", text))
+    return list(dict.fromkeys(int(number) for number in numbers))
+
+
+def without_citations(text: str) -> str:
+    """Return a text of a document whose own ``[2]``, such as footnotes, is written ``〔2〕``.
+
+    Every character keeps its place.
+    """
+    return CITATION.sub(r"〔\1〕", text)
+
+
+def without_citations_in_prose(text: str) -> str:
+    """Return a text as ``without_citations`` does, with code in Markdown left as it is."""
+    parts = CODE.split(text)
+    parts[::2] = [without_citations(prose) for prose in parts[::2]]
+    return "".join(parts)
 
 
 def check_citations(

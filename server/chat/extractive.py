@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from server.chat.citations import without_citations
 from server.chat.cues import asks_for_list, cues_of
 from server.chat.sentences import Sentence, split_sentences
 from server.datatypes import Chunk, Hit, Language, Quote
@@ -287,15 +288,18 @@ def end_of_list(sentences: Sequence[Sentence], place: int, text: str) -> int:
 def compose(
     question: str, quotes: Sequence[Quote], language: Language, *, is_supported: bool = True
 ) -> str:
-    """Return the answer: the quotes, each followed by its ``[n]``, with a warning if need be."""
-    ends = tuple(".。!！?？”\"'）)…")
+    """Return the answer: the quotes, each followed by its ``[n]``, with a warning if need be.
+
+    No other ``[n]`` is in it: a quote's own is written ``〔n〕``.
+    """
+    ends = tuple(".。!！?？”\"'）)…〕")
     lines = asks_for_list(question)
     answer = ""
     for quote in quotes:
         if answer:
             new_line = lines or "\n" in quote.text or not answer.rsplit(" [", 1)[0].endswith(ends)
             answer += "\n" if new_line else " " if language == "en" else ""
-        answer += f"{quote.text} [{quote.citation}]"
+        answer += f"{without_citations(quote.text)} [{quote.citation}]"
     return answer if is_supported else f"{WARNINGS[language]}\n{answer}"
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-CLOSING = r"[”’」』）》】〉)\]\"']*"
+CLOSING = r"[”’」』）》】〉)\]\"']*(?:\[\d{1,3}\])*"  # with the calls of footnotes
 END = re.compile(rf"[。！？]+{CLOSING}|(?:……|[.!?]+{CLOSING}(?=\s|$))")
 # A full stop after these, or before a small letter, ends no sentence.
 ABBREVIATION = re.compile(

@@ -268,6 +268,29 @@ def cancel_job(session: Session, job_id: str, note: Mapping[str, Any]) -> None:
     )
 
 
+def failed_uploads(session: Session, kb_id: int, *, limit: int) -> list[JobFileRow]:
+    """Return the files whose newest upload failed, newest first; those of sources are left out."""
+    uploads = (JobRow.kb_id == kb_id, JobRow.kind == "add")
+    failed = session.scalars(
+        select(JobFileRow)
+        .join(JobRow)
+        .where(*uploads, JobFileRow.status == "failed", JobFileRow.origin.is_(None))
+        .order_by(JobFileRow.id.desc())
+        .limit(limit)
+    ).all()
+    newest = set(
+        session.scalars(
+            select(func.max(JobFileRow.id))
+            .join(JobRow)
+            .where(*uploads, JobFileRow.name.in_({row.name for row in failed}))
+            .group_by(JobFileRow.name)
+        )
+        if failed
+        else ()
+    )
+    return [row for row in failed if row.id in newest]
+
+
 def open_jobs(session: Session, kb_id: int, kind: str | None = None) -> Sequence[str]:
     """Return the ids of the jobs of a knowledge base, or those of a kind, that have not ended."""
     query = select(JobRow.id).where(JobRow.kb_id == kb_id, JobRow.status == "running")

@@ -28,16 +28,16 @@ class EmptyDocument(BadInput):
     """A file without any text."""
 
     code = "empty_document"
-    en = "{name!r} is empty or holds no text, so nothing was added."
-    zh = "{name!r} 是空文件或没有任何文字，未添加。"
+    en = "{name!r} is empty or holds no text."
+    zh = "{name!r} 是空文件或没有任何文字。"
 
 
 class UnreadableDocument(BadInput):
     """A file that its loader cannot read; ``reason_en`` and ``reason_zh`` say why."""
 
     code = "unreadable_document"
-    en = "{name!r} could not be read, so nothing was added: {reason_en}"
-    zh = "无法读取 {name!r}，未添加：{reason_zh}"
+    en = "{name!r} could not be read: {reason_en}"
+    zh = "无法读取 {name!r}：{reason_zh}"
 
 
 class UnsupportedFormat(ZhiwenError):

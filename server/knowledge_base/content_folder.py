@@ -1,7 +1,9 @@
 """What people put into ``content/`` by themselves: finds it and submits it. Knows no routes."""
 
 import hashlib
+import logging
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import ExitStack
@@ -13,16 +15,21 @@ from typing import BinaryIO
 from server.db.database import Database
 from server.db.files import look_up_file
 from server.db.held import held_blobs, is_coming, was_shown
-from server.db.jobs import list_job_files, open_jobs
+from server.db.jobs import failed_uploads, list_job_files, open_jobs
 from server.db.knowledge_bases import find_kb
-from server.db.models import KnowledgeBaseRow
+from server.db.models import JobFileRow, KnowledgeBaseRow
 from server.errors import InvalidName, UnreadableDocument, ZhiwenError
 from server.errors.records import read_error
 from server.knowledge_base.content_view import ContentView, hash_of
 from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.submission import AllRefused, Submissions, Upload
 
+logger = logging.getLogger(__name__)
+
 AT_ONCE = 200  # files of one job: its work begins while others are still being stored
+# Hidden files, and what Office, Windows and macOS put beside documents for themselves.
+NO_DOCUMENT = re.compile(r"\.|~\$|.*\.tmp$|(thumbs\.db|desktop\.ini)$", re.IGNORECASE)
+MAX_UNREAD = 100  # files that are told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,40 @@ class ContentFolder:
             self._submit(kb, changed[start : start + AT_ONCE], intake)
         return intake
 
+    def list_unread(self, kb_name: str) -> list[Refused]:
+        """Return the files that lie in the folder and whose newest upload failed.
+
+        What the knowledge base has under such a name is what was there before. It reads no folder
+        through, but looks only at files whose jobs are known still.
+
+        Raises:
+            UnknownKnowledgeBase: there is none of that name.
+        """
+        with self.database.read() as session:
+            kb = find_kb(session, kb_name)
+            found = [
+                (row, look_up_file(session, kb, row.name) is not None)
+                for row in failed_uploads(session, kb.id, limit=MAX_UNREAD)
+            ]
+        return [
+            Refused(row.name, read_error(row.note or {}))
+            for row, has_former in found
+            if self._lies_there(kb.name, row, has_former=has_former)
+        ]
+
+    def _lies_there(self, kb_name: str, row: JobFileRow, *, has_former: bool) -> bool:
+        """Tell whether the bytes that failed are in the folder: the former may be there again."""
+        try:
+            path = self.folder.content(kb_name, row.name)
+            state = path.lstat()
+            if not S_ISREG(state.st_mode) or NO_DOCUMENT.match(path.name):
+                return False
+            if row.blob is None:  # refused by its name, as long as it has that
+                return True
+            return state.st_size == row.size and (not has_former or hash_of(path) == row.blob)
+        except (OSError, InvalidName):
+            return False
+
     def _submit(self, kb: KnowledgeBaseRow, names: Sequence[str], intake: Intake) -> None:
         with ExitStack() as stack:
             uploads = []
@@ -141,6 +182,8 @@ class ContentFolder:
         with self.database.read() as session:
             files = list_job_files(session, job_id)
         for upload, file in zip(uploads, files, strict=True):
+            if file.blob is None:  # the job records it, but has nothing to do for it
+                logger.warning("%r was not taken in: %s", upload.name, read_error(file.note or {}))
             if file.blob is not None:
                 intake.seen.setdefault(upload.name, set()).add(file.blob)
 
@@ -201,6 +244,7 @@ def complain(error: OSError) -> None:
 def files_in(top: Path, *, on_error: Callable[[OSError], None] = complain) -> Iterator[str]:
     """Yield the names of the files below a folder in order; links and hidden ones are no files.
 
+    Nor is what programs leave there for themselves, such as the lock ``~$a.docx`` of Word.
     ``on_error`` gets the errors of folders and files that cannot be looked at.
     """
     if not top.is_dir():
@@ -216,5 +260,5 @@ def files_in(top: Path, *, on_error: Callable[[OSError], None] = complain) -> It
             except OSError as error:
                 on_error(error)
                 continue
-            if is_file and not name.startswith("."):
+            if is_file and not NO_DOCUMENT.match(name):
                 yield path.relative_to(top).as_posix()

@@ -283,9 +283,10 @@ class JobRunner:
             with self.database.write("job_file_failed") as session:
                 row = settle_file(session, file_id, "failed", write_error(error))
                 close_job(session, job.id)
-            if error.status >= 500:
-                logger.error("%r failed: %s", row.name, error)
-            elif row.blob and job.kb_id is not None:  # the file's own fault, not ours
+            is_our_fault = error.status >= 500  # else the file's own
+            level = logging.ERROR if is_our_fault else logging.WARNING
+            logger.log(level, "%r failed in the job %s: %s", row.name, job.id, error)
+            if not is_our_fault and row.blob and job.kb_id is not None:
                 self.on_refused(job.kb_id, row.blob)
         except Cancelled:
             return

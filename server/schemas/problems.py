@@ -59,7 +59,11 @@ def describe_problem(problem: Mapping[str, Any], language: Language) -> str:
     known = TEXTS.get(problem["type"])
     text = str(problem["msg"])
     if known:
-        text = known[1 if language == "zh" else 0].format(**problem.get("ctx", {}))
+        facts = dict(problem.get("ctx", {}))
+        if language == "zh" and "expected" in facts:  # pydantic's list: 'a', 'b' or 'c'
+            expected = str(facts["expected"])
+            facts["expected"] = expected.replace("', '", "'、'").replace("' or '", "' 或 '")
+        text = known[1 if language == "zh" else 0].format(**facts)
     value = repr(problem.get("input"))
     is_whole = problem["type"] in ("missing", "json_invalid", "model_attributes_type")
     came = "" if is_whole or len(value) > VALUE_CHARS else f" ({value})"

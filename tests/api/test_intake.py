@@ -63,6 +63,17 @@ def test_dropped_and_edited_files_are_taken_in(client: TestClient, put: Put) -> 
     assert "neu/boiler.txt" in names(client)
 
 
+@pytest.mark.parametrize(
+    "name", ["~$pump.docx", "sub/~$a.txt", "~WRL0003.tmp", "a.tmp", "Thumbs.db", "desktop.ini"]
+)
+def test_what_other_programs_leave_for_themselves_is_no_file(
+    client: TestClient, put: Put, name: str
+) -> None:
+    put(name, "not for people")
+    body = client.post(f"{BASE}/scan").json()
+    assert (body["jobs"], body["files"], body["refused"]) == ([], 0, [])
+
+
 def test_nothing_new_begins_no_job(client: TestClient, kb: str) -> None:
     body = client.post(f"{BASE}/scan").json()
     assert (body["jobs"], body["files"], body["unchanged"]) == ([], 0, 4)
@@ -74,6 +85,47 @@ def test_bad_files_are_told_and_stop_no_other(client: TestClient, put: Put) -> N
     (job,) = wait_for(client, client.post(f"{BASE}/scan").json()["jobs"])
     assert [failure["name"] for failure in job["failures"]] == ["tool.exe"]
     assert "good.txt" in names(client)
+
+
+def unread(client: TestClient) -> dict[str, str]:
+    return {file["name"]: file["error"]["code"] for file in client.get(f"{BASE}/scan").json()}
+
+
+def test_what_lies_in_content_and_could_not_be_read_is_told_until_it_can(
+    client: TestClient, put: Put, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = put("broken.docx", "no document")
+    put("pump.md", " ")
+    put("tool.exe", "MZ")
+    wait_for(client, client.post(f"{BASE}/scan").json()["jobs"])
+    assert unread(client) == {
+        "broken.docx": "unreadable_document",
+        "pump.md": "empty_document",
+        "tool.exe": "unsupported_format",
+    }
+    for name in ("broken.docx", "pump.md", "tool.exe"):
+        assert any(name in line.getMessage() for line in caplog.records if line.levelno >= 30)
+    put("pump.md", "# Pump\n\nThe pump has another warranty: 36 months.")
+    broken.unlink()
+    put("tool.exe", "MZ").unlink()
+    wait_for(client, client.post(f"{BASE}/scan").json()["jobs"])
+    assert unread(client) == {}
+
+
+def test_an_edit_that_is_taken_back_is_told_no_more(client: TestClient, put: Put) -> None:
+    path = put("a.txt", "ABC")
+    wait_for(client, client.post(f"{BASE}/scan").json()["jobs"])
+    path.write_bytes(b"   ")  # as long as before
+    wait_for(client, client.post(f"{BASE}/scan").json()["jobs"])
+    assert unread(client) == {"a.txt": "empty_document"}
+    path.write_text("ABC")
+    assert unread(client) == {}
+
+
+def test_a_bad_upload_is_nothing_that_lies_in_content(client: TestClient, kb: str) -> None:
+    files = [("files", ("broken.docx", b"no document")), ("files", ("pump.md", b" "))]
+    client.post(f"{BASE}/files", files=files, data={"override": "true"})
+    assert unread(client) == {}
 
 
 def test_a_folder_of_bad_files_tells_each_one(client: TestClient, put: Put) -> None:
@@ -235,4 +287,5 @@ def test_the_command_uses_the_service_that_runs(tmp_path: Path) -> None:
         (data / "mine" / "content" / "boiler.txt").write_text("The boiler is descaled in May.")
         done = take_in(data, port=api.http.base_url.port)
         assert (done.returncode, done.stdout.strip()) == (0, "mine: 1 added, 0 unchanged, 0 failed")
+        assert "in use" not in done.stderr
         assert [file["name"] for file in api.get("/knowledge_bases/mine/files")] == ["boiler.txt"]

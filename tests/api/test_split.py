@@ -48,6 +48,31 @@ def preview_file(client: TestClient, name: str, content: bytes, **form: str) -> 
     return client.post(FILE, files={"file": (name, content)}, data=form)
 
 
+@pytest.mark.parametrize(("name", "content"), [("a.docx", b"junk"), ("a.txt", b" ")])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_preview_that_fails_speaks_of_no_adding(
+    client: TestClient, name: str, content: bytes, language: str
+) -> None:
+    answer = client.post(
+        FILE, files={"file": (name, content)}, headers={"Accept-Language": language}
+    )
+    assert answer.status_code == 422
+    message = answer.json()["error"]["message"]
+    assert "added" not in message
+    assert "添加" not in message
+
+
+def test_the_splitters_to_choose_from_are_named_in_chinese_without_english(
+    client: TestClient,
+) -> None:
+    body = {"text": PUMP_EN, "splitter": "none"}
+    answer = client.post(TEXT, json=body, headers={"Accept-Language": "zh"})
+    message = answer.json()["error"]["message"]
+    assert "、'" in message
+    assert " 或 '" in message
+    assert " or " not in message
+
+
 @pytest.mark.parametrize("text", [PUMP_EN, LEAVE_ZH])
 def test_a_text_is_cut_as_its_file_would_be(client: TestClient, text: str) -> None:
     of_text = preview_text(client, text, file_name="a.md", chunk_size=60, chunk_overlap=10)

@@ -5,6 +5,7 @@ By PP-OCR through rapidocr, whose models come with its package: nothing is downl
 
 import logging
 import time
+from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
 from statistics import median_low
@@ -30,6 +31,8 @@ SURE = 0.5  # of 1; below, the words of PP-OCR are noise more often than not
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 FONT_SHARE = 0.75  # of the height of a box that PP-OCR finds around a line
 LARGER = 1.35  # boxes of one font differ by less
+LONG = 2.5  # a box as many times longer than wide shows a direction, and is not a digit
+TALL = 1.5  # rapidocr lays boxes down that are as many times taller than wide
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises
 
 REASONS: dict[GapReason, tuple[str, str]] = {
@@ -100,16 +103,22 @@ def flatten(picture: "Pixels") -> "Pixels":
 def read_pixels(pixels: "NDArray[np.uint8]", limits: Limits) -> list[Line]:
     """Return the lines in a picture, ``pixels`` (height, width, 3) in RGB, in the order of reading.
 
+    A picture that lies on its side or its head is turned; the lengths are then those of the turned.
+
     Raises:
         CannotRead: there is no OCR or no time for it.
     """
     import numpy as np
 
     require_time(limits)
-    found = load_engine()(np.ascontiguousarray(pixels[:, :, ::-1]))  # it takes BGR
+    found, turns = recognize(pixels)
+    if turns:
+        require_time(limits)
+        pixels = np.rot90(pixels, turns)
+        found, _ = recognize(pixels)
     if found.txts is None or found.boxes is None:
         return []
-    height = pixels.shape[0]
+    height, width = pixels.shape[:2]
     boxes = [
         (text.strip(), *box.min(axis=0).tolist(), *box.max(axis=0).tolist())
         for text, box, score in zip(found.txts, found.boxes, found.scores, strict=True)
@@ -118,10 +127,54 @@ def read_pixels(pixels: "NDArray[np.uint8]", limits: Limits) -> list[Line]:
     usual = median_low(low - top for _, _, top, _, low in boxes) if boxes else 0
     return arrange(
         [
-            Line(text, left, right, height - low, font_size(low - top, usual))
+            Line(
+                text,
+                left,
+                right,
+                height - low,
+                font_size(low - top, usual),
+                reach=right / width,
+            )
             for text, left, top, right, low in boxes
         ]
     )
+
+
+def recognize(pixels: "NDArray[np.uint8]") -> tuple[Any, int]:
+    """Return what rapidocr finds, and by how many quarters to the left it must be turned.
+
+    rapidocr reads a line in any direction but leaves it where it is: on a page that is upside down
+    the last line comes first. What it found out about the directions is no part of its result.
+    Chinese in upright columns, from the right to the left, is turned, too: they are then lines.
+    """
+    import numpy as np
+
+    engine = load_engine()
+    picture = np.ascontiguousarray(pixels[:, :, ::-1])  # it takes BGR
+    resized, record = engine.preprocess_img(picture)
+    found = engine.run_ocr_steps(resized, record)
+    detected, directions, _, _ = found
+    labels = [label for label, _ in directions.cls_res or ()]
+    turns = quarter_turns([] if detected.boxes is None else detected.boxes, labels)
+    return engine.build_final_output(picture, *found, record), turns
+
+
+def quarter_turns(boxes: "Iterable[NDArray[np.float32]]", labels: Iterable[str]) -> int:
+    """Return by how many quarters to the left most of the text must be turned.
+
+    ``boxes`` are of four corners (x, y), clockwise; ``labels`` tell whether the text in them, once
+    a tall one is turned a quarter to the left, is on its head: "180" or "0".
+    """
+    import numpy as np
+
+    votes = dict.fromkeys(range(4), 0.0)
+    for (first, second, third, _), label in zip(boxes, labels, strict=False):
+        width = float(np.linalg.norm(second - first))
+        height = float(np.linalg.norm(third - second))
+        if max(width, height) >= LONG * min(width, height):
+            turns = (height >= TALL * width) + (2 if label == "180" else 0)
+            votes[turns] += max(width, height)
+    return max(votes, key=lambda turns: votes[turns])  # none, where there is no vote
 
 
 def font_size(height: float, usual: float) -> float:

@@ -18,9 +18,16 @@ from server.knowledge_base.loaders.layout import Line, add_pages
 from server.knowledge_base.loaders.limits import Limits, too_large, too_many_pages
 from server.knowledge_base.loaders.ocr import CannotRead, cannot_read, read_pixels, require_time
 from server.knowledge_base.loaders.outline import Outline
+from server.knowledge_base.loaders.pdf_pictures import PagePictures
 from server.knowledge_base.loaders.pdf_tables import Cells, find_grids
 from server.knowledge_base.loaders.prose import is_short, sensible_title
-from server.knowledge_base.loaders.reading_order import MIN_GAP, arrange, find_gutter, join_row
+from server.knowledge_base.loaders.reading_order import (
+    MIN_GAP,
+    arrange,
+    find_gutter,
+    join_level,
+    join_row,
+)
 
 PDFIUM = Lock()  # PDFium keeps global state: two threads in it crash the process
 DOTS = re.compile(r" *[.·]{5,} *")  # leaders in a table of contents
@@ -59,10 +66,18 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
 
 
 def first_title(outline: Outline) -> str:
-    """Return the top heading, else the first line if it is as short as a title."""
-    headings = (block.text for block in outline.blocks if block.kind == "heading")
-    first = outline.blocks[0].text if len(outline.blocks) > 1 else ""
-    return outline.top_heading or next(headings, first if is_short(first) else "")
+    """Return the top heading of the first page that has text, else its first line if it is short.
+
+    What pages behind it are headed is no title of the file, whose name is then taken.
+    """
+    if len(outline.blocks) < 2:
+        return outline.top_heading
+    first = outline.blocks[0]
+    page = (block for block in outline.blocks if block.page == first.page)
+    headings = [block.text for block in page if block.kind == "heading"]
+    if outline.top_heading in headings:
+        return outline.top_heading
+    return headings[0] if headings else first.text if is_short(first.text) else outline.stem
 
 
 def read(file: BinaryIO, outline: Outline, limits: Limits) -> tuple[str, list[list[Line]]]:
@@ -72,10 +87,11 @@ def read(file: BinaryIO, outline: Outline, limits: Limits) -> tuple[str, list[li
         if len(document) > limits.max_pages:
             raise too_many_pages(outline.name, limits.max_pages)
         outline.pages = len(document)
+        pictures = PagePictures(outline, limits)
         pages: list[list[Line]] = []
         chars = 0
         for index in range(len(document)):
-            pages.append(read_page(document, index, outline, limits))
+            pages.append(read_page(document, index, outline, limits, pictures))
             chars += sum(len(line.text) for line in pages[-1])
             if chars > limits.max_chars:
                 raise too_large(outline.name, limits.max_chars)
@@ -95,7 +111,11 @@ def title_of(document: pypdfium2.PdfDocument) -> str:
 
 
 def read_page(
-    document: pypdfium2.PdfDocument, index: int, outline: Outline, limits: Limits
+    document: pypdfium2.PdfDocument,
+    index: int,
+    outline: Outline,
+    limits: Limits,
+    pictures: PagePictures,
 ) -> list[Line]:
     """Return the lines of a page, and note how it was read; a damaged one costs only itself."""
     try:
@@ -108,7 +128,7 @@ def read_page(
         if sum(len(line.text) for line in lines if not line.grid) >= MIN_TEXT or any(
             line.grid for line in lines
         ):
-            return lines
+            return pictures.add(page, lines, index + 1)
         if not has_picture(page):
             outline.pages_blank += not lines
             return lines
@@ -169,7 +189,7 @@ def read_text(page: pypdfium2.PdfPage) -> list[Line]:
     finally:
         text_page.close()
     pieces = [piece for row in rows for piece in row]
-    return arrange(pieces) if find_gutter(pieces) else [join_row(row) for row in rows]
+    return arrange(pieces) if find_gutter(pieces) else [join_row(row) for row in join_level(rows)]
 
 
 def place_grids(rows: Iterable[list[Line]], cells: Cells) -> Iterator[list[Line]]:

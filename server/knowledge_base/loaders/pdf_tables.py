@@ -18,7 +18,7 @@ from pdfplumber.table import (
     merge_edges,
 )
 
-from server.knowledge_base.loaders.layout import Box, Grid
+from server.knowledge_base.loaders.printed_tables import Box, Grid
 from server.knowledge_base.loaders.prose import fold
 
 Cell = tuple[float, float, float, float]  # left, top, right, bottom; heights grow downwards

@@ -27,13 +27,17 @@ DECIMAL = re.compile(  # 1.2 范围, but not 1.2 万元
     rf"(?=[{HAN}]{{2}}|[A-Z][a-z])(?![万亿千元毫厘分平立公美欧倍年月日天小吨个台米克瓦度])"
 )
 TEXT_END = tuple("。；;，,、.")
+CLOSING = r"[”’」』）)\]\"']*"
+CLOSED = re.compile(rf"[.!?:;。！？：；…]{CLOSING}$")  # nothing of the sentence follows
+SENTENCE_END = re.compile(rf"(?:[。！？；…]|[.!?;](?={CLOSING}(?:\s+[A-Z]|$))){CLOSING}")
+WIDE_CHARACTER = re.compile(f"[{WIDE}]")
 LEADER = re.compile(r"\.{4,}|…|·{4,}|\t\s*\d+$")  # a line of a table of contents
 UNTITLED = re.compile(  # what programs write into the title of a file when nobody set one
     r"\(.*\)|(?:untitled|microsoft word - |powerpoint |无标题|未命名|幻灯片).*|标题|"
     r"(?:document|文档|presentation|slide|book|工作簿) *\d*|"
     r"新建.{0,20}(?:文档|文件|演示文稿|工作表)|"
     r".* - (?:microsoft )?(?:word|excel|powerpoint|wps.*)|"
-    r"(?:file:|[a-z]:[\\/]|\\\\|~?/).*|"
+    r"(?:about:|file:|[a-z]:[\\/]|\\\\|~?/).*|"
     r".*\.(?:[a-z]{3,4}|docx?|xlsx?|pptx?|html?|md|ps|ai|pages)",
     re.IGNORECASE,
 )
@@ -44,6 +48,11 @@ MAX_HEADING = 40  # characters of a Chinese heading line; twice that for English
 def fold(text: str) -> str:
     """Return the text as one line; lines that broke inside Chinese join without a space."""
     return " ".join(WRAP_IN_CHINESE.sub("", text).split())
+
+
+def print_width(text: str) -> float:
+    """Return about how wide the text is printed, in font sizes."""
+    return (len(text) + len(WIDE_CHARACTER.findall(text))) / 2
 
 
 def is_short(line: str) -> bool:

@@ -1,12 +1,18 @@
 """Puts the pieces of a page into the order in which people read them. Knows no file format."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
-from server.knowledge_base.loaders.layout import CELL_GAP, Line
-from server.knowledge_base.loaders.prose import fold
+from server.knowledge_base.loaders.layout import (
+    CAPTION,
+    CELL_GAP,
+    HEADING_RATIO,
+    MAX_LEADING,
+    Line,
+)
+from server.knowledge_base.loaders.prose import fold, heading_level, is_short
 
 MIN_LINES = 4  # of a column; fewer are cells or captions
 MIN_CHARS = 12  # Chinese ones, 24 Latin; the lines of a column are longer than most cells
@@ -19,17 +25,23 @@ MAX_PIECES = 5000  # on a page; a drawing made of letters is not put into order
 def arrange(pieces: Sequence[Line]) -> list[Line]:
     """Return the lines of a page: column after column, pieces on one height joined.
 
-    A line over several columns ends those above it.
+    A line over several columns ends those above it. Each line knows its column.
     """
     gutter = find_gutter(pieces)
     if gutter is None:
         return join_rows(pieces)
     lines: list[Line] = []
-    for band in cut_bands(pieces, gutter):
-        lines += arrange([piece for piece in band if piece.right <= gutter])
-        lines += arrange([piece for piece in band if piece.left >= gutter])
-        lines += join_rows([piece for piece in band if piece.left < gutter < piece.right])
+    for columns, across in cut_bands(pieces, gutter):
+        lines += arrange([piece for piece in columns if piece.right <= gutter])
+        lines += arrange([piece for piece in columns if piece.left >= gutter])
+        lines += join_rows(across)
     return lines
+
+
+def in_column(piece: Line, gutter: float) -> Line:
+    """Return the piece with the side of the gutter that it is on added to its column."""
+    side = "l" if piece.right <= gutter else "r"
+    return replace(piece, column=piece.column + side)
 
 
 def find_gutter(pieces: Sequence[Line]) -> float | None:
@@ -64,16 +76,52 @@ def is_column(pieces: Sequence[Line]) -> bool:
     return median((piece.right - piece.left) / piece.size for piece in pieces) >= MIN_CHARS
 
 
-def cut_bands(pieces: Sequence[Line], gutter: float) -> Iterator[list[Line]]:
-    """Yield the pieces from the top down; each band ends with what lies over the gutter."""
-    band: list[Line] = []
+def cut_bands(
+    pieces: Sequence[Line], gutter: float
+) -> Iterator[tuple[Sequence[Line], Sequence[Line]]]:
+    """Yield the pieces from the top down: those of columns, and below them what spans the gutter.
+
+    What spans it takes along a heading of its own that is short enough to stand on one side.
+    """
+    usual = median(piece.size for piece in pieces)
+    columns: list[Line] = []
+    across: list[Line] = []
     for piece in sorted(pieces, key=lambda piece: -piece.bottom):
-        is_across = piece.left < gutter < piece.right
-        if band and not is_across and band[-1].left < gutter < band[-1].right:
-            yield band
-            band = []
-        band.append(piece)
-    yield band
+        if piece.left < gutter < piece.right:
+            if not across:
+                first = find_lead(columns, usual)
+                columns, across = columns[:first], columns[first:]
+            across.append(piece)
+            continue
+        if across:
+            yield columns, across
+            columns, across = [], []
+        columns.append(in_column(piece, gutter))
+    yield columns, across
+
+
+def find_lead(pieces: Sequence[Line], usual: float) -> int:
+    """Return where the headings begin that end the pieces, which are sorted from the top down."""
+    first = len(pieces)
+    while first:
+        start = first - 1
+        while start and pieces[start - 1].bottom - pieces[first - 1].bottom < pieces[start].size:
+            start -= 1
+        if not heads(pieces[start:first], pieces[:start], usual):
+            break
+        first = start
+    return first
+
+
+def heads(row: Sequence[Line], above: Sequence[Line], usual: float) -> bool:
+    """Tell whether what stands side by side is a heading; its place tells one of plain text."""
+    text = " ".join(piece.text for piece in sorted(row, key=lambda piece: piece.left))
+    size = row[0].size
+    if len({piece.column for piece in row}) > 1 or not is_short(text):
+        return False
+    is_apart = not above or above[-1].bottom - row[0].bottom > MAX_LEADING * size
+    is_numbered = bool(CAPTION.match(text)) or heading_level(text) is not None
+    return is_apart or is_numbered or size >= HEADING_RATIO * usual
 
 
 def join_rows(pieces: Sequence[Line]) -> list[Line]:
@@ -86,6 +134,27 @@ def join_rows(pieces: Sequence[Line]) -> list[Line]:
         else:
             rows.append([piece])
     return [join_row(sorted(row, key=lambda piece: piece.left)) for row in rows]
+
+
+def join_level(rows: Iterable[Sequence[Line]]) -> list[list[Line]]:
+    """Return rows in their order, with one that goes on to the right of the last one added to it.
+
+    Cells of a table are often written as lines of their own.
+    """
+    joined: list[list[Line]] = []
+    for row in rows:
+        if joined and is_beside(joined[-1][-1], row[0]):
+            joined[-1] += row
+        else:
+            joined.append(list(row))
+    return joined
+
+
+def is_beside(before: Line, piece: Line) -> bool:
+    """Tell whether a piece stands to the right of another on the same baseline."""
+    is_table = before.grid or piece.grid
+    is_level = abs(before.bottom - piece.bottom) < 0.5 * min(before.size, piece.size)
+    return is_level and not is_table and before.right <= piece.left
 
 
 def join_row(row: Sequence[Line]) -> Line:

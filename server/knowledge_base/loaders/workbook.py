@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import openpyxl
 from openpyxl.cell import Cell, MergedCell
 from openpyxl.utils.cell import range_boundaries
+from openpyxl.workbook import Workbook
 from openpyxl.worksheet.merge import MergedCellRange
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -27,6 +28,12 @@ from server.knowledge_base.loaders.zipped import DAMAGED_OFFICE, open_package
 
 MAX_HEADER_ROWS = 4
 MAX_MERGED = 1_000_000  # cells of a sheet; openpyxl makes an object of each
+# A cell with a formula and no value. Where it is said to be a text, that is empty.
+UNCOMPUTED = re.compile(
+    rb"<(?:\w+:)?c\b(?![^<>]*\bt=[\"']str)[^<>]*>\s*"
+    rb"<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(?:<(?:\w+:)?v\s*(?:/>|>\s*</(?:\w+:)?v>)\s*)?</(?:\w+:)?c>"
+)
 Cells = dict[int, str | None]  # by column
 Bounds = tuple[int, int, int, int]  # left, top, right, bottom
 AREA = re.compile(rb'<mergeCell\b[^>]*\bref="([A-Z]+\d+:[A-Z]+\d+)"')
@@ -39,9 +46,12 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
         with open_package(file, name, limits) as archive:
             listed = parse_xml(archive.read(BOOK), name)
             require_sane_merges(archive, name)
-            book = openpyxl.load_workbook(without_drawings(archive) or file, data_only=True)
+            source = without_drawings(archive) or file
+            book = openpyxl.load_workbook(source, data_only=True)
             if len(book.sheetnames) < sum(local_name(each) == "sheet" for each in listed.iter()):
                 raise ValueError("openpyxl passes over sheets that are not there")
+            if has_uncomputed(archive):
+                show_formulas(outline, book, openpyxl.load_workbook(source))
             drawings = Drawings(archive, Pictures(outline, limits))
             for sheet in book.worksheets:
                 add_sheet(outline, sheet, drawings)
@@ -74,6 +84,37 @@ def require_sane_areas(bounds: Iterable[Bounds], name: str) -> None:
             reason_zh=f"其中 {merged:,} 个单元格被合并，最多可读取 {MAX_MERGED:,} 个。"
             "请减少合并范围。",
         )
+
+
+def has_uncomputed(archive: ZipFile) -> bool:
+    """Tell whether any formula has no value: a program wrote it, and Excel never opened the file.
+
+    The formulas are then read, too, which takes as long as the values and as much memory.
+    """
+    sheets = (part for part in archive.namelist() if part.startswith("xl/worksheets/"))
+    return any(UNCOMPUTED.search(archive.read(part)) for part in sheets)
+
+
+def show_formulas(outline: Outline, book: Workbook, formulas: Workbook) -> None:
+    """Put formulas where they have no value, and note how many there are."""
+    count = 0
+    for sheet in book.worksheets:
+        cells = formulas[sheet.title]._cells
+        for place, cell in sheet._cells.items():
+            is_empty = cell.value is None and cell.data_type != "str"
+            if is_empty and (formula := formula_of(cells.get(place))):
+                cell.value = formula
+                count += 1
+    if count:
+        outline.miss("formula", "not_computed", str(count))
+
+
+def formula_of(cell: "Cell | MergedCell | None") -> str:
+    """Return the formula of a cell, "" where it has none; that of several cells is an object."""
+    if cell is None or cell.data_type != "f":
+        return ""
+    text = getattr(cell.value, "text", cell.value)
+    return text if isinstance(text, str) else ""
 
 
 def add_sheet(outline: Outline, sheet: Worksheet, drawings: Drawings) -> None:

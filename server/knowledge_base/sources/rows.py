@@ -14,6 +14,7 @@ from server.schemas.sources import SqlOptions
 
 SAFE_ID = re.compile(r"[\w-]{1,80}")
 TABLE = "table.csv"
+ALL_ROWS = "sql:*"  # the origin of a table
 
 Row = Sequence[Any]  # what the driver gives
 
@@ -58,13 +59,13 @@ class Shape:
             yield Fetched(row_name(row_id), data.encode("utf-8", "replace"), f"sql:{row_id}"[:1000])
 
     def table(self, rows: Iterable[Row], *, max_bytes: int) -> Fetched:
-        """Return all rows as one table, whose first line names the columns.
+        """Return all rows as one table, whose first line names the columns, in their order.
 
         Raises:
             SourceFailed: two rows have the same id, or one has none.
             TooLarge: there is more than ``max_bytes``; no further row is asked for.
         """
-        names = list(self._at)
+        names = sorted(self._at, key=self._at.__getitem__)
         data = io.BytesIO()
         text = io.TextIOWrapper(data, "utf-8", "replace", newline="", write_through=True)
         writer = csv.writer(text)
@@ -79,7 +80,7 @@ class Shape:
                     limit=f"{max_bytes >> 20} MiB",
                     setting="kb.max_file_mb",
                 )
-        return Fetched(TABLE, data.getvalue(), "sql:")
+        return Fetched(TABLE, data.getvalue(), ALL_ROWS)
 
     def _check_id(self, row: Row) -> str:
         row_id = self._text(row, self._id)

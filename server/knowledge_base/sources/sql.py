@@ -158,6 +158,7 @@ def told(url: URL, limits: FetchLimits) -> Iterator[None]:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         if url.password:
             reason = reason.replace(url.password, "***")
+        reason = reason.rstrip(".。;； ")
         raise failed(url, f"{reason}.", f"{reason}。") from error
     except ModuleNotFoundError as error:
         advice = "pip install psycopg2-binary"

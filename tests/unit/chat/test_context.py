@@ -24,6 +24,11 @@ def test_passages_are_numbered_and_named() -> None:
     assert used == 2
 
 
+def test_only_the_numbers_of_passages_look_like_citations() -> None:
+    text, _ = fit_passages([source(1, "Rinse.[2] Use `row[3]`.\n```\nrow[4]\n```\nDry.[5]")], 200)
+    assert text == ("[1] Manual / Care\nRinse.〔2〕 Use `row[3]`.\n```\nrow[4]\n```\nDry.〔5〕")
+
+
 def test_passages_that_do_not_fit_are_left_out() -> None:
     text, used = fit_passages([source(1, "First."), source(2, "word " * 500)], 50)
     assert used == 1

@@ -251,6 +251,13 @@ def test_an_answer_is_its_quotes_with_their_numbers(
     assert compose(question, quotes, "en" if question.isascii() else "zh") == answer
 
 
+def test_footnote_marks_of_a_quote_are_not_citations_of_ours() -> None:
+    quotes = (quote("Rinse three times.[2]", 1), quote("It holds 48 hours.[3]", 2))
+    assert compose("How long?", quotes, "en") == (
+        "Rinse three times.〔2〕 [1] It holds 48 hours.〔3〕 [2]"
+    )
+
+
 @pytest.mark.parametrize(
     ("question", "answer"),
     [

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from configs import ROOT
 from server.schemas.native import CreateKnowledgeBase
 from tests.api.endpoint import Endpoint, serve
-from tests.unit.webui_pages.conftest import KEY, filled_api
+from tests.unit.webui_pages.conftest import KEY, add, filled_api
 from webui_pages import session
 from webui_pages.client import ApiClient
 
@@ -54,6 +54,30 @@ def test_an_answer_cites_its_source(app: AppTest) -> None:
     ask(app.run(), QUESTION)
     assert "replaced every six months. <a href=" in html_of(app).replace("  ", " ")
     assert any("manual\\.md" in line.value for line in app.markdown)
+
+
+def test_footnote_marks_of_a_quoted_document_open_no_source(app: AppTest, api: str) -> None:
+    client = ApiClient(api)
+    client.create_knowledge_base(CreateKnowledgeBase(name="footnotes"))
+    add(
+        client,
+        "footnotes",
+        {
+            "nitrate.md": b"Rinse the bottle three times.[2] The holding time for nitrate is "
+            b"48 hours at 4 degrees.[3]\n",
+            "other.md": b"The holding time for metals is six months.\n",
+            "third.md": b"Nitrate samples are kept cold in the dark.\n",
+        },
+    )
+    app.query_params["c"] = client.create_conversation("footnotes").id
+    ask(app.run(), "What is the holding time for nitrate at 4 degrees?")
+    message = client.conversation(str(app.query_params["c"])).items[0]
+    client.delete_knowledge_base("footnotes")
+    assert "48 hours at 4 degrees.〔3〕 [" in message.answer
+    assert "[3]" not in message.answer
+    quoted = {source.number for source in message.sources if source.quotes}
+    [listed] = [line.value for line in app.markdown if "#source-" in line.value]
+    assert len(listed.splitlines()) == len(quoted) < len(message.sources)
 
 
 def test_nothing_in_a_quoted_document_takes_effect(app: AppTest) -> None:

@@ -70,6 +70,13 @@ def test_what_has_no_name_is_counted() -> None:
     assert list(account(make(None, 0, gaps[0]))) == ["picture not read: pictures are not read here"]
 
 
+def test_formulas_without_a_value_are_counted_with_what_to_do() -> None:
+    gap = make_gap("formula", "not_computed", "6")
+    assert list(account(make(None, 0, gap))) == [
+        "formulas without a value (6): open the file in Excel or LibreOffice and save it"
+    ]
+
+
 def test_many_names_are_cut_short() -> None:
     gaps = [make_gap("page", "damaged", str(number)) for number in range(1, 40, 2)]
     (told,) = account(make(None, 0, *gaps))

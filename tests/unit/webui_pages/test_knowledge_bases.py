@@ -1,11 +1,13 @@
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
-from tests.unit.webui_pages.conftest import wait_for
+from tests.unit.webui_pages.conftest import filled_api, wait_for
 from webui_pages import session
 from webui_pages.client import ApiClient
 from webui_pages.knowledge_bases_files import spoken
@@ -64,6 +66,32 @@ def test_work_that_runs_is_shown_and_then_how_it_ended(page: AppTest, client: Ap
     assert not page.exception
     assert "Dismiss" not in labels(page)
     client.delete_file("docs", "more.txt")
+
+
+def test_what_lies_in_content_and_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with filled_api(tmp_path) as url:
+        client = ApiClient(url)
+        content = next(tmp_path.rglob("docs/content"))
+        (content / "manual.md").write_text(" ")
+        (content / "broken.docx").write_text("no document")
+        scanned = httpx.post(f"{url}/api/v1/knowledge_bases/docs/scan", trust_env=False).json()
+        for job in scanned["jobs"]:
+            wait_for(client, client.job(job))
+        monkeypatch.setenv("ZHIWEN_UI__API_URL", url)
+        session.settings.cache_clear()
+        drawn = AppTest.from_string(SCRIPT, default_timeout=60)
+        drawn.query_params["kb"] = "docs"
+        drawn.run()
+        assert not drawn.exception
+        words = " ".join(found.value for found in drawn.markdown)
+        assert "2 files in content/ could not be read" in words
+        assert "newer version not read" in words
+        shown = " ".join(found.proto.body for found in drawn.get("html"))
+        assert "broken.docx" in shown
+        assert "manual.md" in shown
+    session.settings.cache_clear()
 
 
 def make_upload(size: int) -> UploadedFile:

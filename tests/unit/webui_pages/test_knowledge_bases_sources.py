@@ -1,8 +1,12 @@
 """The dialog of the sources, over a real API and a real site."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
+import httpx
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -111,6 +115,27 @@ def test_a_file_that_a_source_left_alone_is_named(sourced: ApiClient, site: Site
     drawn = AppTest.from_string(DIALOG.format(api=sourced.url), default_timeout=60).run()
     assert not drawn.exception
     assert any("uploaded or edited by hand" in caption.value for caption in drawn.caption)
+    assert any("your own files, left alone: 1" in caption.value for caption in drawn.caption)
+    assert [code.value for code in drawn.code] == [site.url("/")]
+
+
+def test_a_query_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    database = tmp_path / "shop.db"
+    with closing(sqlite3.connect(database)) as shop:
+        shop.execute("CREATE TABLE item (id, text)")
+    allowed = {"sql": True, "sql_folders": [str(tmp_path)]}
+    query = "SELECT id, text FROM item"
+    url = f"sqlite:///{database}"
+    with filled_api(tmp_path / "data", sources=allowed) as api:
+        ApiClient(api).create_knowledge_base(CreateKnowledgeBase(name="pages"))
+        options = {"url": url, "query": query, "id_column": "id", "text_columns": ["text"]}
+        body = {"kind": "sql", "name": "items", "options": options}
+        path = f"{api}/api/v1/knowledge_bases/pages/sources"
+        assert httpx.post(path, json=body, trust_env=False).status_code == 201
+        drawn = AppTest.from_string(DIALOG.format(api=api), default_timeout=60).run()
+        assert not drawn.exception
+        assert [code.value for code in drawn.code] == [url, query]
 
 
 def test_most_files_of_a_source_go_only_when_that_is_asked_for(

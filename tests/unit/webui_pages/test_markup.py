@@ -1,6 +1,6 @@
 import pytest
 
-from webui_pages.markup import mark, no_citations, plain, quoted, split_code, written
+from webui_pages.markup import cited_numbers, mark, no_citations, plain, quoted, split_code, written
 
 
 def cite(number: int) -> str | None:
@@ -61,6 +61,10 @@ def test_blocks_of_code_are_told_from_prose(text: str, parts: list[tuple[str, st
 @pytest.mark.parametrize("code", ["```\n[1] $5\n```", "`[1] $5`"])
 def test_code_of_a_model_stays_as_it_is(code: str) -> None:
     assert written(code, cite) == code
+
+
+def test_an_index_in_code_of_a_model_is_no_citation() -> None:
+    assert cited_numbers("`row[1]` is [2] and [3](http://x)\n```\na[4]\n```") == {2}
 
 
 def test_prices_are_no_formulas() -> None:

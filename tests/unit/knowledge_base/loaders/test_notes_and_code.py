@@ -151,6 +151,44 @@ def test_source_that_is_broken_is_text(read: Read, text: str) -> None:
             read("a.py", text)
 
 
+def test_a_pause_ends_a_paragraph_of_subtitles(read: Read) -> None:
+    text = """1
+00:00:01,000 --> 00:00:04,000
+The pump hums.
+
+2
+00:00:05,000 --> 00:00:06,000
+It is old.
+
+3
+00:00:40,000 --> 00:00:42,000
+The valve leaks.
+"""
+    assert [block.text for block in read("a.srt", text).blocks] == [
+        "[00:00:01] The pump hums. It is old.",
+        "[00:00:40] The valve leaks.",
+    ]
+
+
+def test_another_speaker_begins_a_paragraph_of_subtitles(read: Read) -> None:
+    text = """1
+00:00:01,000 --> 00:00:02,000
+张工：水泵漏水了。
+
+2
+00:00:02,000 --> 00:00:03,000
+张工：先停机。
+
+3
+00:00:03,000 --> 00:00:04,000
+李工：密封圈换过吗？
+"""
+    assert [block.text for block in read("a.srt", text).blocks] == [
+        "[00:00:01] 张工：水泵漏水了。 张工：先停机。",
+        "[00:00:03] 李工：密封圈换过吗？",
+    ]
+
+
 def test_subtitles_are_sentences_with_their_times(read: Read) -> None:
     text = (
         "\ufeff1\r\n00:00:01,000 --> 00:00:04,000\r\n<i>The pump</i>\r\nhums.\r\n\r\n"

@@ -64,6 +64,7 @@ def test_numbered_lines_are_headings(read: Read) -> None:
         ("年度报告", "年度报告"),
         ("Microsoft Word - a.doc", "首行"),
         ("untitled", "首行"),
+        ("about:blank", "首行"),
         ("(anonymous)", "首行"),
         ("(unspecified)", "首行"),
         ("Microsoft Word - 年度报告", "首行"),
@@ -86,6 +87,14 @@ def test_title_of_the_properties_counts_if_a_person_wrote_it(
 ) -> None:
     content = make_pdf([[*column("首行"), *column(FULL, "返。", top=600)]], title=title)
     assert read("a.pdf", content).title == expected
+
+
+def test_the_title_is_on_the_first_page_that_has_text(read: Read) -> None:
+    plain = [*column(FULL, "返。", top=700)]
+    large = [(72.0, 700.0, 30.0, "扫描件的大标题"), *column(FULL, "返。", top=600)]
+    assert read("a.pdf", make_pdf([plain, large])).title == "a"
+    named = [*column("首行"), *column(FULL, "返。", top=600)]
+    assert read("a.pdf", make_pdf([[], named, large])).title == "首行"
 
 
 def test_broken_title_does_not_keep_the_text_out(read: Read) -> None:

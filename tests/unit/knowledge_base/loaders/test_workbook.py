@@ -1,3 +1,4 @@
+import re
 from datetime import date, datetime
 from io import BytesIO
 from zipfile import ZipFile
@@ -6,6 +7,7 @@ import pytest
 from openpyxl.comments import Comment
 from openpyxl.workbook import Workbook
 
+from server.datatypes import Gap
 from server.errors import UnreadableDocument
 from tests.unit.knowledge_base.loaders.conftest import Read
 from tests.unit.knowledge_base.loaders.packages import make_xlsx
@@ -54,6 +56,10 @@ def test_values_are_shown_as_excel_shows_them(read: Read) -> None:
     ("value", "form", "shown"),
     [
         (100, "[$¥-804]#,##0.00", "¥100"),
+        (5210000, "¥#,##0", "¥5,210,000"),
+        (-1234567.5, "#,##0.00", "-1,234,567.5"),
+        (5210000, "#,##0,", "5210000"),
+        (5210000, "0", "5210000"),
         (200, "[$€-407]#,##0", "€200"),
         (5, "[$-409]#,##0", "5"),
         (7, "$#,##0;[Red]-$#,##0", "$7"),
@@ -70,6 +76,36 @@ def test_numbers_by_their_format(read: Read, value: float, form: str, shown: str
         book.active["A1"].number_format = form
 
     assert lines(read, fill)[-1] == shown
+
+
+def test_formulas_that_nobody_computed_are_shown_and_counted(read: Read) -> None:
+    def fill(book: Workbook) -> None:
+        book.active.append(["name", "price"])
+        book.active.append(["pump", 7])
+        book.active.append(["total", "=SUM(B2:B2)"])
+        book.create_sheet("other").append(["twice", "=Sheet!B2*2"])
+
+    document = read("a.xlsx", make_xlsx(fill))
+    assert document.text.split("\n") == [
+        *("Sheet", "", "name: pump; price: 7", "name: total; price: =SUM(B2:B2)"),
+        *("", "other", "", "twice: =Sheet!B2*2"),
+    ]
+    assert document.coverage.gaps == (Gap("formula", "not_computed", "2"),)
+
+
+def test_formulas_that_were_computed_are_no_gap(read: Read) -> None:
+    buffer = BytesIO()
+    content = make_xlsx(lambda book: book.active.append(["sum", "=1+1", '=""']))
+    with ZipFile(BytesIO(content)) as old, ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            part = old.read(name)
+            if name.startswith("xl/worksheets/"):
+                computed = b'<c r="B1"><f>1+1</f><v>2</v></c><c r="C1" t="str"><f>""</f><v></v></c>'
+                part = re.sub(rb'<c r="B1".*</c>', computed, part)
+            new.writestr(name, part)
+    document = read("a.xlsx", buffer.getvalue())
+    assert document.text == "Sheet\n\nsum: 2"
+    assert document.coverage.gaps == ()
 
 
 def test_forms_with_merged_values_have_no_labels(read: Read) -> None:

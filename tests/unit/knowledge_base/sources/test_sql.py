@@ -67,11 +67,16 @@ def test_without_a_title_the_id_is_one(run: Run) -> None:
 
 def test_a_group_is_one_table(run: Run) -> None:
     (table,) = run(group=True)
-    assert table.name == "table.csv"
+    assert (table.name, table.origin) == ("table.csv", "sql:*")
     assert table.data.decode().splitlines()[:2] == [
-        "id,text,extra,title",
-        "1,The pump moves 12 litres.,,Pump",
+        "id,title,text,extra",
+        "1,Pump,The pump moves 12 litres.,",
     ]
+
+
+def test_the_columns_of_a_table_stand_as_in_the_query(run: Run) -> None:
+    (table,) = run("SELECT extra, text, title, id FROM item", group=True)
+    assert table.data.decode().startswith("extra,text,title,id\r\n")
 
 
 @pytest.mark.parametrize("row_id", ["a b", "../x", "x" * 200, "é/ü", "a.b", "a\x00b"])
