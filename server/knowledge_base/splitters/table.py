@@ -60,15 +60,18 @@ def find_sections(borders: Borders) -> list[Section]:
 
 
 def table_borders(borders: Borders) -> Iterator[int]:
-    """Yield where tables begin, with a short text that leads to them, and where they end."""
-    places = list(zip(borders.blocks, borders.block_starts, strict=True))
-    for (left, start), (right, following) in pairwise(places):
-        if left.kind == "table" and right.kind != "table":
-            yield following
-        elif left.kind != "table" and right.kind == "table":
-            length = borders.lengths.count(start, start + len(left.text))
-            is_lead = left.kind == "text" and length <= SMALL * borders.chunk_size
-            yield start if is_lead else following
+    """Yield where tables begin, with a short text and headings above them, and where they end."""
+    blocks, starts = borders.blocks, borders.block_starts
+    for place, (above, block) in enumerate(pairwise(blocks), 1):
+        if above.kind == "table" and block.kind != "table":
+            yield starts[place]
+        elif above.kind != "table" and block.kind == "table":
+            length = borders.lengths.count(starts[place - 1], starts[place - 1] + len(above.text))
+            if above.kind == "text" and length <= SMALL * borders.chunk_size:
+                place -= 1
+            while place and blocks[place - 1].kind == "heading":
+                place -= 1
+            yield starts[place]
 
 
 def find_leads(borders: Borders) -> Iterator[Lead]:

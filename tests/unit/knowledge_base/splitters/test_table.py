@@ -81,3 +81,18 @@ def test_a_row_longer_than_a_chunk_is_cut() -> None:
     row = "；".join(ROWS_ZH)
     chunks = split(document(Block(row, "table")), chunk_size=100, chunk_overlap=0)
     assert all(len(chunk.text) <= 100 for chunk in chunks)
+
+
+@pytest.mark.parametrize("caption", [(), ("表1 零件价格",)])
+@pytest.mark.parametrize("size", [120, 200])
+def test_the_heading_above_a_table_stays_with_it(caption: tuple[str, ...], size: int) -> None:
+    top, heading = Block("年度报告", "heading"), "二、各水厂运行数据"
+    before = Block(SENTENCES_ZH[0], headings=(top.text,))
+    path = (top.text, heading)
+    under = [Block(text, headings=path) for text in caption]
+    table = Block("\n".join(ROWS_ZH), "table", headings=path)
+    part = Block(heading, "heading", headings=(top.text,))
+    chunks = split(document(top, before, part, *under, table), chunk_size=size, chunk_overlap=20)
+    first = next(chunk for chunk in chunks if heading in chunk.text)
+    assert first.text.startswith(heading)
+    assert ROWS_ZH[0] in first.text
