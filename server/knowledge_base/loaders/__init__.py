@@ -104,6 +104,7 @@ SHARED = frozenset(
         "records",
         "running_heads",
         "sheet_drawings",
+        "signatures",
         "slide_comments",
         "stripping",
         "tables",

@@ -18,6 +18,7 @@ from server.datatypes import Document
 from server.errors import UnreadableDocument
 from server.knowledge_base.loaders import docx_document, rich_text, slides
 from server.knowledge_base.loaders.limits import MIB, Limits, unpacks_too_large
+from server.knowledge_base.loaders.signatures import name_kind
 from server.knowledge_base.loaders.zipped import OLE_MAGIC
 
 PROGRAMS = ("soffice", "libreoffice")
@@ -81,12 +82,8 @@ def convert(file: BinaryIO, name: str, limits: Limits, *, form: str, reader: str
             missing.
         TooLarge: the new file is too large.
     """
-    if peek(file) != OLE_MAGIC:
-        raise UnreadableDocument(
-            name=name,
-            reason_en="it is not what its extension says.",
-            reason_zh="它的内容与扩展名不符。",
-        )
+    if (magic := peek(file)) != OLE_MAGIC:
+        raise name_kind(name, magic)
     program = find_program(name)
     remove_left_folders()
     with tempfile.TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True) as held:

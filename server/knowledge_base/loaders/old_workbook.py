@@ -16,6 +16,7 @@ from server.knowledge_base.loaders import workbook
 from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.outline import Outline
 from server.knowledge_base.loaders.prose import fold
+from server.knowledge_base.loaders.signatures import name_kind
 from server.knowledge_base.loaders.zipped import DAMAGED_OFFICE, OLE_MAGIC
 
 # xlrd looks up what a file says unchecked.
@@ -56,11 +57,7 @@ def load(file: BinaryIO, name: str, limits: Limits) -> Document:
     if magic.startswith(b"PK"):
         return workbook.load(file, name, limits)
     if magic != OLE_MAGIC:
-        raise UnreadableDocument(
-            name=name,
-            reason_en="it is not what its extension says.",
-            reason_zh="它的内容与扩展名不符。",
-        )
+        raise name_kind(name, magic)
     outline = Outline(name, max_chars=limits.max_chars)
     try:
         book = xlrd.open_workbook(

@@ -6,7 +6,10 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from server.errors import UnreadableDocument
 from server.knowledge_base.loaders.limits import MIB, Limits, unpacks_too_large
+from server.knowledge_base.loaders.signatures import name_kind
 
+# One of these is in every Office document, OpenDocument text and e-book.
+MARKS = frozenset({"[Content_Types].xml", "mimetype", "META-INF/container.xml", "content.xml"})
 OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 # What reading a damaged archive raises; a part that is encrypted is a RuntimeError.
 DAMAGED = (BadZipFile, EOFError, LookupError, OSError, RuntimeError, zlib.error)
@@ -32,12 +35,14 @@ def open_package(file: BinaryIO, name: str, limits: Limits) -> ZipFile:
             reason_zh="它是旧版二进制格式或设有密码。请另存为不带密码的新版格式。",
         )
     if not magic.startswith(b"PK"):
+        raise name_kind(name, magic)
+    archive = ZipFile(file)
+    if MARKS.isdisjoint(archive.namelist()):
         raise UnreadableDocument(
             name=name,
-            reason_en="it is not what its extension says.",
-            reason_zh="它的内容与扩展名不符。",
+            reason_en="it is a zip archive and no document. Unpack it and upload what is in it.",
+            reason_zh="它是 zip 压缩包，而不是文档。请解压后上传其中的文件。",
         )
-    archive = ZipFile(file)
     if sum(entry.file_size for entry in archive.infolist()) > limits.max_unpacked_mb * MIB:
         raise unpacks_too_large(name, limits.max_unpacked_mb)
     require_true_sizes(archive)

@@ -151,7 +151,7 @@ WORD = make_docx(lambda document: document.add_paragraph("文字"))
         (WORD[:30] + bytes(300) + WORD[330:], "damaged"),
         (rezip(WORD, lambda name, data: data[:99] if "document" in name else data), "damaged"),
         (rezip(WORD, lambda name, data: b"" if "Types" in name else data), "damaged"),
-        (struct.pack("<4s18x", b"PK\x05\x06"), "damaged"),
+        (struct.pack("<4s18x", b"PK\x05\x06"), "a zip archive and no document"),
     ],
     ids=["text", "ole", "cut", "zeros", "xml", "types", "empty"],
 )
