@@ -26,6 +26,7 @@ from webui_pages.chat_conversations import (
     draw_head,
     draw_list,
     find_open,
+    forget_wish,
     open_conversation,
 )
 from webui_pages.chat_message import ASSISTANT, draw_message, draw_question, draw_words
@@ -101,6 +102,7 @@ def draw(client: ApiClient) -> None:
         ask(client, current, scope, question)
     else:
         draw_way_on(current, failed)
+    forget_wish()
 
 
 def choose_scope(
@@ -204,6 +206,7 @@ def ask(
     except ApiError as error:
         st.session_state[FAILED] = Unanswered("", question, error.message)
         st.rerun()
+    forget_wish()
     open_conversation(conversation_id)
     stored = len(current.items) if current else 0
     st.session_state[ASKING] = Unanswered(conversation_id, question, stored=stored)

@@ -16,10 +16,18 @@ SHOWN = "chat_list_shown"  # in the session: how many conversations the list sho
 STEP = 50
 MOST = 200  # that the API gives at once
 REMEMBERED = "chat_open"  # in the session, for the way back from another page
+WISHED = "chat_wished"  # in the session: (what the person opened,), until it is drawn
 
 
 def find_open(client: ApiClient) -> ConversationWithMessages | None:
-    """Return the conversation that is open, None for a new one."""
+    """Return the conversation that is open, None for a new one.
+
+    What the person opened last counts more than the address: when the click comes at the end of an
+    answer, the run that follows still has the address from before.
+    """
+    wished: tuple[str | None] | None = st.session_state.get(WISHED)
+    if wished:
+        open_conversation(*wished)
     wanted = st.query_params.get(OPEN) or st.session_state.get(REMEMBERED)
     if not wanted:
         return None
@@ -30,6 +38,7 @@ def find_open(client: ApiClient) -> ConversationWithMessages | None:
             raise
         # A toast outlives the run that a question to the new conversation begins.
         st.toast(text("chat.gone"), icon=":material/info:", duration="long")
+        forget_wish()
         open_conversation(None)
         return None
     open_conversation(found.id)
@@ -50,6 +59,12 @@ def switch(conversation_id: str | None) -> None:
     st.session_state.pop(FAILED, None)
     st.session_state.pop(AGAIN, None)
     open_conversation(conversation_id)
+    st.session_state[WISHED] = (conversation_id,)
+
+
+def forget_wish() -> None:
+    """Follow the address from now on: what the person opened is drawn, or another follows it."""
+    st.session_state.pop(WISHED, None)
 
 
 def draw_list(client: ApiClient, current: Conversation | None) -> None:

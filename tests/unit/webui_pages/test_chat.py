@@ -118,6 +118,18 @@ def test_a_new_chat_is_empty(app: AppTest) -> None:
     assert not app.chat_message
 
 
+def test_a_new_chat_outlives_the_address_of_an_interrupted_run(app: AppTest) -> None:
+    ask(app.run(), QUESTION)
+    left = str(app.query_params["c"])
+    app.session_state["chat_open"] = None  # the click did this, then its run was interrupted
+    app.session_state["chat_wished"] = (None,)
+    app.run()  # with the address from before
+    assert not app.chat_message
+    assert not app.query_params.get("c")
+    app.query_params["c"] = left  # from now on the address counts again
+    assert app.run().chat_message
+
+
 def test_a_question_that_fails_can_be_asked_again_and_leaves_no_conversation(
     app: AppTest, api: str
 ) -> None:
