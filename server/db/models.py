@@ -109,7 +109,7 @@ class FileRow(Table):
     # read, 0 where there are gaps, None where nobody counted.
     completeness: Mapped[float | None]
     source_id: Mapped[int | None] = mapped_column(BigInteger, index=True)  # that it is kept in step
-    origin: Mapped[str | None] = mapped_column(Text)  # its address, or "sql:" and the id of a row
+    origin: Mapped[str | None] = mapped_column(Text)  # its address, or "sql:" with a row's id or *
 
     __table_args__ = (
         UniqueConstraint("kb_id", "name"),

@@ -184,7 +184,7 @@ class ContentFolder:
         for upload, file in zip(uploads, files, strict=True):
             if file.blob is None:  # the job records it, but has nothing to do for it
                 logger.warning("%r was not taken in: %s", upload.name, read_error(file.note or {}))
-            if file.blob is not None:
+            else:
                 intake.seen.setdefault(upload.name, set()).add(file.blob)
 
 

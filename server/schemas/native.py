@@ -80,7 +80,9 @@ class File(BaseModel):
     updated_at: datetime
     coverage: Coverage | None
     source_id: int | None = Field(None, description="of the source that it is kept in step with")
-    origin: str | None = Field(None, description='its address, or "sql:" and the id of its row')
+    origin: str | None = Field(
+        None, description='its address, or "sql:" and the id of its row or *'
+    )
 
 
 class UploadedFile(BaseModel):

@@ -8,7 +8,6 @@ from itertools import pairwise, zip_longest
 from typing import Literal
 
 from server.knowledge_base.loaders.outline import Outline
-from server.knowledge_base.loaders.printed_tables import Box as Box
 from server.knowledge_base.loaders.printed_tables import (
     Grid,
     PrintedTable,

@@ -100,10 +100,11 @@ def flatten(picture: "Pixels") -> "Pixels":
     return flat
 
 
-def read_pixels(pixels: "NDArray[np.uint8]", limits: Limits) -> list[Line]:
+def read_pixels(pixels: "NDArray[np.uint8]", limits: Limits, *, scale: float = 1.0) -> list[Line]:
     """Return the lines in a picture, ``pixels`` (height, width, 3) in RGB, in the order of reading.
 
-    A picture that lies on its side or its head is turned; the lengths are then those of the turned.
+    Lengths are in pixels, or in points if ``scale`` says how many pixels one has. A picture that
+    lies on its side or its head is turned; the lengths are then those of the turned.
 
     Raises:
         CannotRead: there is no OCR or no time for it.
@@ -129,10 +130,10 @@ def read_pixels(pixels: "NDArray[np.uint8]", limits: Limits) -> list[Line]:
         [
             Line(
                 text,
-                left,
-                right,
-                height - low,
-                font_size(low - top, usual),
+                left / scale,
+                right / scale,
+                (height - low) / scale,
+                font_size(low - top, usual) / scale,
                 reach=right / width,
             )
             for text, left, top, right, low in boxes

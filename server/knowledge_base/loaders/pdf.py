@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from ctypes import c_double
-from dataclasses import replace
 from itertools import pairwise
 from threading import Lock
 from typing import BinaryIO
@@ -161,19 +160,9 @@ def read_scan(page: pypdfium2.PdfPage, limits: Limits) -> list[Line]:
     scale = min(SCAN_DPI / 72, MAX_SCAN_SIDE / max(page.get_size()))
     bitmap = page.render(scale=scale, rev_byteorder=True)
     try:
-        lines = read_pixels(bitmap.to_numpy()[:, :, :3], limits)
+        return read_pixels(bitmap.to_numpy()[:, :, :3], limits, scale=scale)
     finally:
         bitmap.close()
-    return [
-        replace(
-            line,
-            left=line.left / scale,
-            right=line.right / scale,
-            bottom=line.bottom / scale,
-            size=line.size / scale,
-        )
-        for line in lines
-    ]
 
 
 def read_text(page: pypdfium2.PdfPage) -> list[Line]:

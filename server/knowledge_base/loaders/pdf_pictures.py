@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from server.knowledge_base.loaders.layout import Box, Line
+from server.knowledge_base.loaders.layout import Line
 from server.knowledge_base.loaders.limits import Limits
 from server.knowledge_base.loaders.ocr import CannotRead, read_pixels, require_time
 from server.knowledge_base.loaders.outline import Outline
+from server.knowledge_base.loaders.printed_tables import Box
 
 if TYPE_CHECKING:  # most documents have no such pictures
     import numpy as np
@@ -70,15 +71,7 @@ class PagePictures:
         if digest in self.seen:
             return []
         self.seen.add(digest)
-        return [
-            replace(
-                line,
-                left=line.left / scale,
-                right=line.right / scale,
-                bottom=line.bottom / scale,
-            )
-            for line in read_pixels(pixels, self.limits)
-        ]
+        return read_pixels(pixels, self.limits, scale=scale)
 
 
 def large_boxes(page: pypdfium2.PdfPage) -> list[Box]:

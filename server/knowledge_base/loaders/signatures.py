@@ -8,7 +8,7 @@ KINDS = (
     (b"{\\rtf", "an RTF document", "RTF 文档", ".rtf"),
     (b"\x89PNG", "a PNG picture", "PNG 图片", ".png"),
     (b"\xff\xd8\xff", "a JPEG picture", "JPEG 图片", ".jpg"),
-    (b"<", "a web page or XML", "网页或 XML 文件", ".html"),
+    (b"<", "a web page or XML", "网页或 XML 文件", ".html / .xml"),
 )
 
 

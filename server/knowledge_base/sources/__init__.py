@@ -18,7 +18,7 @@ class Fetched:
 
     name: str  # in the folder of the source; its extension says how it is read
     data: bytes
-    origin: str  # its address on the web, or "sql:" and the id of its row
+    origin: str  # its address on the web, or "sql:" and the id of its row, or *
 
 
 @dataclass(frozen=True, slots=True)
