@@ -20,6 +20,7 @@ from webui_pages.knowledge_bases_create import (
 from webui_pages.knowledge_bases_files import show_files
 from webui_pages.knowledge_bases_jobs import (
     forget_jobs,
+    look,
     open_history,
     show_jobs,
     show_unread,
@@ -116,11 +117,13 @@ def show_base(client: ApiClient, base: KnowledgeBase) -> None:
         describe(base)
     files, search = st.tabs([text("knowledge_bases.tab_files"), text("knowledge_bases.tab_search")])
     with files:
+        jobs = look(client, base.name)  # before the files: of a job that has ended all are there
         present = client.files(base.name)
         show_upload(client, base.name, {file.name for file in present})
-        is_working = show_jobs(client, base.name, present)
+        show_jobs(client, base.name, jobs, present)
         unread = client.unread(base.name)
         show_unread(base.name, unread)
+        is_working = bool(jobs[0])
         if present or not is_working:
             show_files(client, base.name, present, {file.name for file in unread})
         st.divider()

@@ -37,6 +37,8 @@ MAX_RUNNING = 5  # cards; programs may have started any number
 FILES_ON_A_PAGE = 20
 HISTORY = 20
 
+Jobs = tuple[list[Job], list[Job]]  # those that run, those that ended
+
 
 def watch(job: Job) -> None:
     """Show a job until the person has read how it ended."""
@@ -49,19 +51,21 @@ def forget_jobs(base: str) -> None:
     st.session_state.get(WATCHED, {}).pop(base, None)
 
 
-def show_jobs(client: ApiClient, base: str, present: Iterable[File]) -> bool:
-    """Draw what runs, drawn again by itself, and what has ended; return whether anything runs."""
+def show_jobs(client: ApiClient, base: str, jobs: Jobs, present: Iterable[File]) -> None:
+    """Draw what runs, drawn again by itself, and what has ended.
+
+    ``present`` are the files that were there after the jobs were looked at.
+    """
     chunks = {file.name: file.chunks for file in present}
-    active, ended = look(client, base)
+    active, ended = jobs
     with st.container(key="kb_jobs"):
         if active:
             st.fragment(show_active, run_every=REFRESH_S)(client, base)
         for job in ended:
             show_ended(client, job, chunks)
-    return bool(active)
 
 
-def look(client: ApiClient, base: str) -> tuple[list[Job], list[Job]]:
+def look(client: ApiClient, base: str) -> Jobs:
     """Return the jobs that run, oldest first, and those that ended and are still to be read."""
     active = {job.id: job for job in reversed(client.jobs(base, active=True))}
     # Work that ran when the person came is theirs to follow; what comes later may be anybody's.
