@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from benchmarks.metrics import mean
 from benchmarks.question_sets import Question
 from benchmarks.refusals import words_of
 from server.chat.extractive import extract, is_introduction, share
-from server.chat.sentences import Sentence, split_sentences
 from server.chat.service import QUOTES
+from server.evaluation.metrics import mean
 from server.knowledge_base.retrieval import Retrieval
+from server.knowledge_base.sentences import Sentence, split_sentences
 
 MISSED = QUOTES + 1
 

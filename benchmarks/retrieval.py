@@ -18,13 +18,13 @@ from tqdm import tqdm
 
 from benchmarks.baselines import Bm25, Dense, fuse_ranks, rank, split_whitespace, split_words
 from benchmarks.flags import parse_flags
-from benchmarks.metrics import DEPTH, Judged, bootstrap_gain, judge, measure
 from benchmarks.question_sets import Passage, Question, QuestionSet, read_set
 from benchmarks.report import label, print_report
 from benchmarks.service import open_service
 from benchmarks.upload import KB, choose_files, create, ingest
 from embeddings import Embedder
 from server.container import Container
+from server.evaluation.metrics import DEPTH, Judged, bootstrap_gain, judge, measure
 from server.knowledge_base.analysis import language_of
 
 REFERENCE = "word_bm25"  # what the gain is measured against

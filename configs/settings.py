@@ -4,15 +4,23 @@ import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
+)
+
+from configs.model_settings import (
+    EmbeddingModelSettings,
+    ModelSettings,
+    Positive,
+    RerankerSettings,
+    Section,
+    check_url,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,31 +37,8 @@ def resolve(path: Path) -> Path:
 ProjectPath = Annotated[Path, AfterValidator(resolve)]
 
 
-def check_url(url: str) -> str:
-    """Return the URL of a service.
-
-    Raises:
-        ValueError: it is none.
-    """
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise ValueError(
-            "must begin with http:// or https:// and a host, as http://localhost:11434/v1"
-        )
-    if parts.username or parts.password:  # URLs are shown in messages and logs
-        raise ValueError("must not hold a user or password; keys belong into api_key")
-    return url
-
-
 Port = Annotated[int, Field(ge=1, le=65535)]
-Positive = Annotated[int, Field(ge=1)]
 SplitterName = Literal["recursive", "markdown", "sentence", "token", "table"]
-
-
-class Section(BaseModel):
-    """A group of settings: unknown names are refused, values cannot be assigned."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PathSettings(Section):
@@ -123,11 +108,19 @@ class RetrievalSettings(Section):
     candidates: int = Field(ge=1, le=1000)
     score_threshold: float = Field(ge=0, le=2)
     lexical_weight: float = Field(ge=0, le=1)
+    sentence_weight: float = Field(ge=0, le=1)
+    sentence_vectors: int = Field(ge=0, le=100)
+    mmr_lambda: float = Field(ge=0, le=1)
     min_relevance: Literal["auto"] | Annotated[float, Field(ge=0, le=1)]
+    reranker: str
+    rerank_candidates: int = Field(ge=1, le=1000)
+    rerankers: dict[str, RerankerSettings]
 
 
 class EmbeddingSettings(Section):
     model: str
+    models: dict[str, EmbeddingModelSettings]
+    root: ProjectPath
     batch_size: Positive
     threads: int = Field(ge=0)
     idle_s: float = Field(gt=0)
@@ -142,37 +135,6 @@ class LlmSettings(Section):
     max_tokens: Positive
     context_tokens: int = Field(ge=512)
     timeout_s: float = Field(gt=0)
-
-
-class ModelSettings(Section):
-    """A language model to serve; ``docs/models.md`` explains each field."""
-
-    worker: Literal["transformers", "engine"] = "transformers"
-    path: str = ""  # folder of the checkpoint; what {path} in ``command`` stands for
-    base_url: Annotated[str, AfterValidator(check_url)] = ""
-    command: tuple[str, ...] = ()
-    api_key: str = ""
-    engine_model: str = ""
-    device: Literal["auto", "cpu", "cuda", "mps", "xpu"] = "auto"
-    gpus: str = ""
-    num_gpus: Positive = 1
-    max_gpu_memory: str = Field(default="", pattern=r"^(\d+(\.\d+)?\s*([KMG]i?B))?$")
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    threads: int = Field(default=0, ge=0)
-    context_tokens: int = Field(default=0, ge=0)
-    max_waiting: Positive = 32
-    trust_remote_code: bool = False
-
-    @model_validator(mode="after")
-    def check_engine(self) -> "ModelSettings":
-        """Refuse a model that names nothing to serve."""
-        if self.worker == "engine" and not self.base_url:
-            raise ValueError(
-                "an engine worker needs base_url, the OpenAI-style address of its engine"
-            )
-        if self.worker == "transformers" and not self.path:
-            raise ValueError("a transformers worker needs path, the folder of the checkpoint")
-        return self
 
 
 class WorkerSettings(Section):
@@ -203,7 +165,7 @@ class UiSettings(Section):
 
 
 class ChatSettings(Section):
-    on_empty: Literal["refuse", "llm"]
+    on_empty: Literal["refuse", "llm", "template"]
     max_question_chars: Positive
     max_history: int = Field(ge=0)
 

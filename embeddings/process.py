@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from configs import ROOT
 from embeddings import Runtime, Vectors
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 TIMEOUT_S = 180.0  # without a sign of life; the slowest slice on a busy machine takes far less
 TURNS = 10  # of the timeout, for a child that computes on: a starved one, or one in a loop
 STANDARD_ERROR = 2
+# A checkpoint is a folder: whatever its libraries lack they must not fetch, nor report its use.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 class EmbeddingStuck(EmbeddingFailed):
@@ -34,7 +37,7 @@ class EmbeddingStuck(EmbeddingFailed):
 
 
 class EmbeddingProcess:
-    """One child process that embeds texts, started when the first ones come.
+    """One child process that embeds and scores texts, started when the first ones come.
 
     All but ``kill`` is for one thread at a time. The child ends with this process, however that
     dies: its socket closes then.
@@ -49,12 +52,15 @@ class EmbeddingProcess:
         runtime: Runtime,
         timeout_s: float = TIMEOUT_S,
         module: str = "embeddings.serve",
+        gives_way: bool = True,
     ) -> None:
+        """Start nothing yet; ``gives_way``: what this process computes can wait for questions."""
         self.timeout_s = timeout_s
         self._command = [
             *(sys.executable, "-m", module, "--cache", str(cache.resolve())),
             *("--batch-size", str(batch_size), "--threads", str(threads)),
             *("--runtime", runtime),
+            *(["--gives-way"] if gives_way else []),
         ]
         self._child: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
@@ -66,18 +72,52 @@ class EmbeddingProcess:
         child = self._child
         return child.pid if child else None
 
-    def embed(self, model: str, texts: list[str], dimension: int) -> Vectors:
+    def embed(
+        self,
+        model: str,
+        texts: list[str],
+        dimension: int,
+        *,
+        checkpoint: Mapping[str, Any] | None = None,
+        prompt: str = "",
+    ) -> Vectors:
         """Return float32 (n, dimension), unit rows in the order of the texts.
+
+        ``checkpoint`` is what ``Checkpoint.to_json`` gives, for a model that is none of the table;
+        ``prompt`` is put before each of its texts.
 
         Raises:
             EmbeddingFailed: the model cannot be loaded, fails or gives no unit vectors, or the
                 child died; the next call tries again, with a new child if need be.
             EmbeddingStuck: the child gave no sign of life for ``timeout_s``, nor did it compute.
         """
+        request: dict[str, Any] = {"texts": texts}
+        if checkpoint is not None:
+            request |= {"checkpoint": checkpoint, "prompt": prompt}
+        content = self._ask(model, request, len(texts), dimension)
+        return read_vectors(model, content, len(texts), dimension)
+
+    def rerank(self, folder: str, question: str, texts: list[str]) -> NDArray[np.float32]:
+        """Return float32 (n,), how well each text answers the question, 0..1, higher is better.
+
+        Raises:
+            EmbeddingFailed, EmbeddingStuck: as ``embed``, for the cross-encoder in the folder.
+        """
+        content = self._ask(folder, {"question": question, "texts": texts}, len(texts), 1)
+        if len(content) != 4 * len(texts):
+            reason = f"it gave {len(content)} bytes for {len(texts)} scores"
+            raise EmbeddingFailed(model=folder, reason=reason)
+        scores = np.frombuffer(content, "<f4").astype(np.float32)
+        if not ((scores >= 0) & (scores <= 1)).all():  # false for NaN too
+            raise EmbeddingFailed(model=folder, reason="it gave scores that are not from 0 to 1")
+        return scores
+
+    def _ask(self, model: str, request: Mapping[str, Any], rows: int, dimension: int) -> bytes:
+        """Return the child's answer, which has the promised shape, as it says."""
         try:
             connection = self._connect()
             self._requests += 1
-            send_frame(connection, {"id": self._requests, "model": model, "texts": texts})
+            send_frame(connection, {"id": self._requests, "model": model, **request})
             header, body = self._receive(connection)
             while "done" in header:
                 header, body = self._receive(connection)
@@ -96,10 +136,10 @@ class EmbeddingProcess:
         if "error" in header:
             raise EmbeddingFailed(model=model, reason=str(header["error"]))
         shape = header.get("rows"), header.get("dimension")
-        if shape != (len(texts), dimension):
-            reason = f"it gave vectors of the shape {shape} for {(len(texts), dimension)}"
+        if shape != (rows, dimension):
+            reason = f"it gave vectors of the shape {shape} for {(rows, dimension)}"
             raise EmbeddingFailed(model=model, reason=reason)
-        return read_vectors(model, body, len(texts), dimension)
+        return body
 
     def kill(self) -> None:
         """End the child at once; safe from any thread. A running ``embed`` fails."""
@@ -126,6 +166,7 @@ class EmbeddingProcess:
                 ours.settimeout(self.timeout_s)
                 self._connection = ours
                 clean = {name: value for name, value in os.environ.items() if name[:7] != "ZHIWEN_"}
+                clean |= OFFLINE
                 # A group of its own: what stops the API must not fail the texts of a last upload.
                 # No session of its own, for Linux would weigh its niceness within that alone.
                 # Its standard output is our standard error: nothing may spoil the frames.

@@ -6,7 +6,7 @@ import threading
 
 from anyio import CapacityLimiter
 
-from configs.settings import Settings
+from configs.settings import RetrievalSettings, Settings
 from server.auth import KeyStore
 from server.chat.conversations import ConversationStore
 from server.chat.messages import MessageStore
@@ -14,6 +14,9 @@ from server.chat.prompts import PromptBook
 from server.chat.service import ChatService
 from server.db.database import Database
 from server.errors import InternalError, ZhiwenError
+from server.evaluation.drafter import Drafter
+from server.evaluation.runner import Runner
+from server.evaluation.test_sets import TestSets
 from server.knowledge_base.blobs import BlobStore
 from server.knowledge_base.calibration import Calibrator
 from server.knowledge_base.derived import IndexPool
@@ -22,6 +25,7 @@ from server.knowledge_base.job_book import JobBook
 from server.knowledge_base.lock import FolderLock
 from server.knowledge_base.pages import DRAWERS
 from server.knowledge_base.paths import DataFolder
+from server.knowledge_base.rerankers.pool import RerankerPool
 from server.knowledge_base.retrieval import Retriever
 from server.knowledge_base.samples import create_samples
 from server.knowledge_base.service import KnowledgeBases
@@ -51,9 +55,12 @@ class Container:
         )
         self.indexes = IndexPool(self.folder, self.database)
         self.embedders = EmbedderPool(settings.embedding, self.folder.models)
-        self.retriever = Retriever(
-            self.database, self.indexes, self.embedders, settings=settings.retrieval
+        self.rerankers = RerankerPool(
+            settings.retrieval,
+            root=settings.embedding.root,
+            score_pairs=self.embedders.score_pairs,
         )
+        self.retriever = self.make_retriever(settings.retrieval)
         self.calibrator = Calibrator(self.database, self.retriever.weigh_question)
         self.knowledge_bases = KnowledgeBases(
             self.database,
@@ -79,10 +86,24 @@ class Container:
             self.conversations,
             settings=settings,
         )
+        self.test_sets = TestSets(self.database)
+        self.runner = Runner(
+            self.database,
+            self.make_retriever,
+            self.calibrator.refresh,
+            settings=settings.retrieval,
+        )
+        self.drafter = Drafter(self.database, self.test_sets, self.llm, self.prompts)
         self.page_slots = CapacityLimiter(DRAWERS)  # who waits for one of them holds no thread
         # Few, so that long uploads leave threads for questions.
         self.upload_slots = CapacityLimiter(max(1, settings.server.threads // 4))
         self._lock = FolderLock(self.folder)
+
+    def make_retriever(self, settings: RetrievalSettings) -> Retriever:
+        """Return a retriever over the same data with other settings, to be measured."""
+        return Retriever(
+            self.database, self.indexes, self.embedders, self.rerankers, settings=settings
+        )
 
     def prepare(self) -> None:
         """Make the service usable: lock the data, migrate, mint a key, create the samples.
@@ -113,6 +134,7 @@ class Container:
         if needs_key(self.settings) and not self.settings.auth.api_key:
             self.keys.mint_first(self._tell_key)
         self.sources.recover()
+        self.runner.recover()
         self.knowledge_bases.recover()
         if self.settings.kb.create_samples:
             create_samples(
@@ -130,9 +152,12 @@ class Container:
     async def close(self) -> None:
         """Give everything back."""
         await self.llm.close()
+        self.runner.close()
         self.calibrator.close()
         self.sources.close()
         self.knowledge_bases.close()
+        self.rerankers.close()
+        self.embedders.close()
         self.indexes.close()
         self.database.close()
         self._lock.release()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import takewhile
 from typing import Literal
 
@@ -113,15 +114,26 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class FileFilter:
+    """Which files a search may find: those that fulfil every condition; an empty one lets pass."""
+
+    files: frozenset[str] = frozenset()  # names
+    folders: frozenset[str] = frozenset()  # in one of them, at any depth
+    tags: frozenset[str] = frozenset()  # one of them at least
+    since: datetime | None = None  # their bytes last changed then or later
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A passage with its scores; higher is closer in all of them."""
 
     passage: Passage
-    score: float  # fused, 0 to 1 within one query; orders the hits
+    score: float  # 0 to 1; orders the hits, unless some were put first for being different
     relevance: float  # calibrated, 0 to 1; comparable between queries
-    legs: dict[str, float] = field(
-        default_factory=dict
-    )  # raw scores: "lexical" BM25, "dense" cosine
+    # What the score is made of: "lexical" BM25 and "dense" cosine as they come from the indexes,
+    # "fused" of both, "sentence" of the best one, "rerank"; the last three are 0 to 1.
+    legs: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

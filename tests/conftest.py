@@ -14,7 +14,12 @@ from configs import Settings, load_settings
 if TYPE_CHECKING:
     from server.container import Container
 
-pytest_plugins = ["tests.checkpoints", "tests.trained_model"]
+pytest_plugins = [
+    "tests.checkpoints",
+    "tests.embedding_checkpoints",
+    "tests.trained_model",
+    "tests.tiny_rerankers",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,12 @@ PLUGIN_TABLES = {  # folder: (module with the table, its name, files that are no
     "embeddings": (
         "embeddings",
         "EMBEDDERS",
-        {"bert_graph", "frames", "openvino_session", "process", "serve", "words"},
+        {
+            *("add_embedding_keywords", "bert_graph", "catalogue", "checkpoint"),
+            *("checkpoint_embedder", "cross_encoder", "fingerprint", "frames", "interactive"),
+            *("openvino_session", "places", "process", "remote", "sentences", "serve"),
+            *("vocabulary", "words"),
+        },
     ),
     "server/knowledge_base/loaders": ("server.knowledge_base.loaders", "LOADERS", None),
     "server/knowledge_base/splitters": ("server.knowledge_base.splitters", "SPLITTERS", None),
@@ -36,6 +41,11 @@ PLUGIN_TABLES = {  # folder: (module with the table, its name, files that are no
         "server.knowledge_base.indexes",
         "DENSE_INDEXES",
         {"tantivy_store"},
+    ),
+    "server/knowledge_base/rerankers": (
+        "server.knowledge_base.rerankers",
+        "RERANKERS",
+        {"pool"},
     ),
     "server/routes": (
         "server.routes",

@@ -5,6 +5,7 @@ import streamlit as st
 from server.schemas.native import ChatAnswer, Message, Source
 from webui_pages.catalogue import text
 from webui_pages.chat_clicks import COPY, source_link
+from webui_pages.chat_findings import draw_findings
 from webui_pages.chat_source import page_of
 from webui_pages.chat_trace import draw_trace
 from webui_pages.markup import Cite, cited_numbers, plain, quoted, split_code, written
@@ -25,6 +26,7 @@ def draw_message(message: Message) -> None:
         draw_notices(message)
         with st.container(key=f"chat_answer_{message.message_id}"):
             draw_text(message)
+        draw_findings(message)
         if message.stopped:
             st.caption(f":material/stop_circle: {text('chat.stopped')}")
         draw_sources(message)
@@ -36,7 +38,7 @@ def draw_notices(message: ChatAnswer) -> None:
     """Say what is particular about an answer, before it."""
     if message.mode == "refusal":
         st.markdown(f":gray-badge[:material/search_off: {text('chat.nothing_found')}]")
-    if message.notice:
+    if message.notice and not message.findings:  # which say the same, under the answer
         st.info(plain(message.notice), icon=":material/info:")
 
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 # Where Markdown would make a link by itself; an invisible character after it prevents that.
 ADDRESS = re.compile(r"(https?|www|@)", re.IGNORECASE)
-CITATION = re.compile(r"(\[\d{1,3}\])(?!\()")
+CITATION = re.compile(r"(\[\d{1,3}(?:\s?[,，、]\s?\d{1,3}){0,20}\])(?!\()")  # "[1]" or "[1, 2]"
+NUMBER = re.compile(r"\d+")
 CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
 BLOCK = re.compile(r"^(`{3,})([^`\n]*)\n(.*?)(?:^\1`*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 PRICE = re.compile(r"\$(?=\d)")
@@ -26,12 +27,18 @@ def plain(text: str) -> str:
 def quoted(text: str, cite: Cite) -> str:
     """Return HTML for text from documents, in which nothing but the citations is HTML.
 
-    ``cite`` returns the address of a source by its number, None where there is no such source.
+    An index in code is no citation. ``cite`` returns the address of a source by its number, None
+    where there is no such source.
     """
-    return "".join(
-        f'<a href="{escape(address)}">{number}</a>' if address else escape(part)
-        for part, number, address in split_citations(text, cite)
-    )
+    parts = [escape(part) for part in CODE.split(text)]
+    parts[::2] = [
+        "".join(
+            f'<a href="{escape(address)}">{number}</a>' if address else escape(part)
+            for part, number, address in split_citations(prose, cite)
+        )
+        for prose in CODE.split(text)[::2]
+    ]
+    return "".join(parts)
 
 
 def written(text: str, cite: Cite) -> str:
@@ -61,16 +68,21 @@ def split_code(text: str) -> Iterator[tuple[str, str | None]]:
 
 
 def split_citations(text: str, cite: Cite) -> Iterator[tuple[str, int, str | None]]:
-    """Yield the parts of a text: a citation with its number and address, other text without."""
+    """Yield the parts of a text: each citation with its number and address, other text without."""
     for part in CITATION.split(text):
-        number = int(part[1:-1]) if CITATION.fullmatch(part) else 0
-        yield part, number, cite(number) if number else None
+        numbers = list(map(int, NUMBER.findall(part))) if CITATION.fullmatch(part) else []
+        addresses = [cite(number) for number in numbers]
+        if numbers and all(addresses):
+            for number, address in zip(numbers, addresses, strict=True):
+                yield part, number, address
+        else:
+            yield part, 0, None
 
 
 def cited_numbers(text: str) -> set[int]:
     """Return the numbers that the Markdown of a model cites outside of code."""
     marks = (mark for prose in CODE.split(text)[::2] for mark in CITATION.findall(prose))
-    return {int(mark[1:-1]) for mark in marks}
+    return {int(number) for mark in marks for number in NUMBER.findall(mark)}
 
 
 def no_citations(number: int) -> None:

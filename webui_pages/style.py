@@ -51,6 +51,9 @@ body:has([data-testid="stChatInputStopButton"]) a[href^="#source-"] { cursor: no
   border: 1px solid rgba(128, 128, 128, .28); }
 .zw-page img { display: block; width: 100%; height: auto; background: #fff;
   border-radius: .4rem; border: 1px solid rgba(128, 128, 128, .28); }
+.zw-findings { font-size: .88rem; line-height: 1.6; overflow-wrap: anywhere; padding: .4rem .8rem;
+  border-left: 3px solid #d98c3f; border-radius: 3px; background: rgba(217, 140, 63, .14); }
+.zw-findings ul { margin: .1rem 0 0; padding-left: 1.1rem; }
 mark.zw-passage, mark.zw-quote { color: inherit; border-radius: 3px; }
 mark.zw-passage { background: rgba(217, 140, 63, .16); }
 mark.zw-quote { background: #ffd591; color: #23272b; font-weight: 600; }

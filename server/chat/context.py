@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from server.chat.citations import without_citations, without_citations_in_prose
+from server.chat.citations import is_code, without_citations, without_citations_in_prose
 from server.chat.events import SourceFound
 from server.llm.client import ChatTurn
 
@@ -24,14 +24,16 @@ def count_tokens(text: str) -> int:
 def fit_passages(sources: Sequence[SourceFound], budget_tokens: int) -> tuple[str, int]:
     """Return the numbered passages that fit, best first, and how many they are.
 
-    Only these numbers are in brackets that a model cites: marks of the documents are in others.
+    Only these numbers are in brackets that a model cites: marks of the documents are in others,
+    but code stays as it is.
     A first passage that is too long by itself is cut rather than left out.
     """
     parts: list[str] = []
     for source in sources:
         passage = source.hit.passage
         head = " / ".join(dict.fromkeys((passage.title, *passage.chunk.headings)))
-        body = without_citations_in_prose(passage.chunk.text)
+        text = passage.chunk.text
+        body = text if is_code(passage.file_name) else without_citations_in_prose(text)
         part = f"[{source.number}] {without_citations(head)}\n{body}"
         cost = count_tokens(part)
         if cost > budget_tokens:

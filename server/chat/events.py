@@ -10,6 +10,7 @@ from server.datatypes import Hit, Quote
 from server.llm.client import ChatTurn, Sampling
 
 Mode = Literal["llm", "extractive", "refusal"]
+FindingKind = Literal["unknown_number", "quote_not_found", "figure_not_found", "uncited"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,22 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """A sentence of an answer, ``answer[start:end]``, that its sources do not bear out."""
+
+    kind: FindingKind
+    start: int
+    end: int
+    text: str  # the citation, the quotation or the figure as written; if uncited, the sentence
+    citations: tuple[int, ...]  # the unknown number, or the sources in which the text is not
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """The answer as a whole; it is stored under ``message_id`` before this is sent.
 
     ``stopped``: only a part of it, since the client left or the model broke off; never sent.
+    ``findings`` and ``cited_share`` (of the sentences that state something) are of mode "llm".
     """
 
     message_id: str
@@ -64,6 +77,8 @@ class Final:
     trace: dict[str, Any]
     model: str | None = None  # of mode "llm"
     stopped: bool = False
+    findings: tuple[Finding, ...] = ()
+    cited_share: float | None = None  # 0 to 1
 
 
 Event = Sources | Delta | Final

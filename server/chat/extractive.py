@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from server.chat.citations import without_citations
+from server.chat.citations import is_code, quote_text
 from server.chat.cues import asks_for_list, cues_of
-from server.chat.sentences import Sentence, split_sentences
 from server.datatypes import Chunk, Hit, Language, Quote
 from server.knowledge_base.analysis import analyze, language_of
 from server.knowledge_base.indexes import Weights
+from server.knowledge_base.sentences import Sentence, split_sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,20 +286,31 @@ def end_of_list(sentences: Sequence[Sentence], place: int, text: str) -> int:
 
 
 def compose(
-    question: str, quotes: Sequence[Quote], language: Language, *, is_supported: bool = True
+    question: str,
+    quotes: Sequence[Quote],
+    language: Language,
+    *,
+    hits: Sequence[Hit],
+    is_supported: bool = True,
 ) -> str:
     """Return the answer: the quotes, each followed by its ``[n]``, with a warning if need be.
 
-    No other ``[n]`` is in it: a quote's own is written ``〔n〕``.
+    No other ``[n]`` is in it but in code: a quote's own is written ``〔n〕``. ``hits`` are those
+    that the quotes are from.
     """
     ends = tuple(".。!！?？”\"'）)…〕")
     lines = asks_for_list(question)
-    answer = ""
+    answer = before = ""
     for quote in quotes:
+        file_name = hits[quote.citation - 1].passage.file_name
+        text = quote_text(quote.text, is_code=is_code(file_name))
         if answer:
-            new_line = lines or "\n" in quote.text or not answer.rsplit(" [", 1)[0].endswith(ends)
+            new_line = lines or "\n" in text or not before.endswith(ends)
             answer += "\n" if new_line else " " if language == "en" else ""
-        answer += f"{without_citations(quote.text)} [{quote.citation}]"
+        # Nothing may stand behind the marks that close a block of code.
+        space = "\n" if text.endswith("\n```") else " "
+        answer += f"{text}{space}[{quote.citation}]"
+        before = text
     return answer if is_supported else f"{WARNINGS[language]}\n{answer}"
 
 

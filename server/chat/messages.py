@@ -1,5 +1,6 @@
 """Stored answers with their sources and traces. Knows no models and no routes."""
 
+from dataclasses import asdict
 from typing import Any
 
 from server.chat.events import Final
@@ -35,7 +36,13 @@ class MessageStore:
             stopped=final.stopped,
             knowledge_base=knowledge_base,
             sources=sources,
-            trace={**final.trace, "notice": final.notice, "grounded": final.grounded},
+            trace={
+                **final.trace,
+                "notice": final.notice,
+                "grounded": final.grounded,
+                "findings": [asdict(finding) for finding in final.findings],
+                "cited_share": final.cited_share,
+            },
         )
         with self.database.write("message") as session:
             if conversation := session.get(ConversationRow, conversation_id or ""):

@@ -15,7 +15,8 @@ from anyio import CancelScope
 from anyio.to_thread import run_sync
 
 from configs import Settings
-from server.chat.citations import check_citations
+from server.chat.citations import UNCITED, describe_findings
+from server.chat.claims import Check, check_answer
 from server.chat.context import count_tokens, fit_history, fit_passages
 from server.chat.conversations import ConversationStore
 from server.chat.events import Ask, Delta, Event, Final, Mode, SourceFound, Sources
@@ -188,10 +189,20 @@ class ChatService:
 
     def _answer_without_model(self, prepared: Prepared) -> tuple[Mode, str]:
         language = prepared.retrieval.language
+        if not prepared.quotes and self.chat.on_empty == "template":
+            values = {
+                "question": prepared.ask.question,
+                "knowledge_base": prepared.ask.knowledge_base or self.default_kb,
+            }
+            return "refusal", self.prompts.render("on_empty", language, values)
         if not prepared.quotes:
             return "refusal", refuse(language)
         return "extractive", compose(
-            prepared.ask.question, prepared.quotes, language, is_supported=prepared.is_supported
+            prepared.ask.question,
+            prepared.quotes,
+            language,
+            hits=prepared.retrieval.hits,
+            is_supported=prepared.is_supported,
         )
 
     async def _ask_llm(self, prepared: Prepared, draft: Draft) -> AsyncGenerator[str]:
@@ -266,8 +277,13 @@ def finish(prepared: Prepared, draft: Draft, *, stopped: bool = False) -> Final:
     """Return the answer as far as it came, with its citations checked."""
     answer = "".join(draft.pieces).strip()
     grounded, notice = draft.mode == "extractive" and prepared.is_supported, draft.notice
+    check = Check((), None, cites=False)
     if draft.mode == "llm" and prepared.sources and not stopped:
-        grounded, notice = check_citations(answer, prepared.sources, prepared.retrieval.language)
+        language = prepared.retrieval.language
+        check = check_answer(answer, prepared.sources, prepared.ask.question)
+        grounded, notice = check.is_grounded, describe_findings(check.findings, language) or None
+        if not notice and not check.cites:
+            notice = UNCITED[language]
     return Final(
         message_id=secrets.token_hex(16),
         answer=answer,
@@ -277,4 +293,6 @@ def finish(prepared: Prepared, draft: Draft, *, stopped: bool = False) -> Final:
         trace=prepared.retrieval.trace | ({"prompt": draft.prompt} if draft.prompt else {}),
         model=draft.model,
         stopped=stopped,
+        findings=check.findings,
+        cited_share=check.cited_share,
     )

@@ -75,6 +75,7 @@ class KnowledgeBaseRow(Table):
     revision: Mapped[int] = mapped_column(default=0)
     is_deleted: Mapped[bool] = mapped_column(default=False, server_default=false())
     calibration: Mapped[dict[str, Any] | None]  # of off-topic detection, with its revision
+    min_relevance: Mapped[float | None]  # chosen by hand; None: as the settings say
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = ({"sqlite_autoincrement": True},)  # caches are named by id: never used twice
@@ -110,6 +111,7 @@ class FileRow(Table):
     completeness: Mapped[float | None]
     source_id: Mapped[int | None] = mapped_column(BigInteger, index=True)  # that it is kept in step
     origin: Mapped[str | None] = mapped_column(Text)  # its address, or "sql:" with a row's id or *
+    tags: Mapped[list[Any] | None]  # that a person gave it, sorted; None: none
 
     __table_args__ = (
         UniqueConstraint("kb_id", "name"),

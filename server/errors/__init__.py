@@ -13,6 +13,9 @@ ZhiwenError
 │   ├── UnreadablePage          a page that cannot be drawn
 │   ├── UnsafeAddress           an address that must not be asked
 │   ├── SourceFailed            a source that did not give what it should
+│   ├── InvalidTestSet          test questions that cannot be used
+│   ├── NothingToRun            a test set without an accepted question
+│   ├── RunsDiffer              evaluation runs without a question in common
 │   ├── PromptTooLong           a prompt that leaves no room in the context window
 │   └── UnknownPrompt (404)
 ├── UnsupportedFormat (415)
@@ -22,6 +25,7 @@ ZhiwenError
 │   ├── UnknownKnowledgeBase
 │   ├── UnknownFile, UnknownVersion, UnknownPage, UnknownJob
 │   ├── UnknownSource
+│   ├── UnknownTestSet, UnknownTestQuestion, UnknownRun
 │   ├── UnknownMessage, UnknownConversation
 │   └── UnknownModel, UnknownRoute
 ├── MethodNotAllowed (405)
@@ -29,6 +33,9 @@ ZhiwenError
 │   ├── DuplicateKnowledgeBase
 │   ├── DuplicateFile
 │   ├── DuplicateSource
+│   ├── DuplicateTestSet
+│   ├── RunNotDone              an evaluation run that cannot be compared (yet)
+│   ├── RunInterrupted          an evaluation run during which the service ended
 │   ├── SourceBusy              it is being synchronised
 │   ├── ManyGone                most files of a source would be deleted
 │   ├── OwnFile                 a file that a source leaves to the person who uploaded it
@@ -44,6 +51,7 @@ ZhiwenError
 │   ├── ModelFailed             a model could not be loaded, or failed while it generated
 │   ├── ModelBusy (429)         too many requests wait for a model
 │   ├── EmbeddingFailed
+│   ├── RerankingFailed
 │   ├── IndexFailed
 │   ├── ParserUnavailable       the program that reads files does not start
 │   ├── DatabaseBusy
@@ -94,6 +102,17 @@ from server.errors.documents import (
     UnsafeName,
     UnsupportedFormat,
 )
+from server.errors.evaluation import (
+    DuplicateTestSet,
+    InvalidTestSet,
+    NothingToRun,
+    RunInterrupted,
+    RunNotDone,
+    RunsDiffer,
+    UnknownRun,
+    UnknownTestQuestion,
+    UnknownTestSet,
+)
 from server.errors.models import (
     EmbeddingFailed,
     EmptyQuestion,
@@ -102,6 +121,7 @@ from server.errors.models import (
     ModelFailed,
     NoLanguageModel,
     PromptTooLong,
+    RerankingFailed,
     UnknownConversation,
     UnknownMessage,
     UnknownModel,
@@ -128,6 +148,7 @@ __all__ = [
     "DuplicateFile",
     "DuplicateKnowledgeBase",
     "DuplicateSource",
+    "DuplicateTestSet",
     "EmbeddingFailed",
     "EmptyDocument",
     "EmptyQuestion",
@@ -137,6 +158,7 @@ __all__ = [
     "Interrupted",
     "InvalidName",
     "InvalidRequest",
+    "InvalidTestSet",
     "LanguageModelFailed",
     "LostFile",
     "ManyGone",
@@ -146,9 +168,14 @@ __all__ = [
     "NoLanguageModel",
     "NoPages",
     "NotFound",
+    "NothingToRun",
     "OwnFile",
     "ParserUnavailable",
     "PromptTooLong",
+    "RerankingFailed",
+    "RunInterrupted",
+    "RunNotDone",
+    "RunsDiffer",
     "SourceBusy",
     "SourceFailed",
     "SourceOff",
@@ -166,7 +193,10 @@ __all__ = [
     "UnknownPage",
     "UnknownPrompt",
     "UnknownRoute",
+    "UnknownRun",
     "UnknownSource",
+    "UnknownTestQuestion",
+    "UnknownTestSet",
     "UnknownVersion",
     "UnreadableDocument",
     "UnreadablePage",

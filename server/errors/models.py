@@ -99,3 +99,11 @@ class EmbeddingFailed(Unavailable):
     code = "embedding_failed"
     en = "The embedding model {model!r} failed: {reason}"
     zh = "向量模型 {model!r} 出错：{reason}"
+
+
+class RerankingFailed(Unavailable):
+    """The reranker could not be loaded or failed; ``reason_en`` and ``reason_zh`` say how."""
+
+    code = "reranking_failed"
+    en = "The reranker {model!r} failed: {reason_en}"
+    zh = "重排模型 {model!r} 出错：{reason_zh}"

@@ -211,10 +211,8 @@ class DocumentEmbedder:
 
     def _embed_once(self, model: str, texts: list[str]) -> Vectors:
         """Return the vectors of texts; equal texts are embedded once."""
-        embedder = self.pool.get(model)
-        assert embedder is not None  # noqa: S101  # ``embed`` has refused "none"
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        vectors = self.process.embed(model, list(places), embedder.dimension)
+        vectors = self.pool.embed_documents(model, list(places), self.process)
         return vectors[[places[text] for text in texts]]
 
     def _finish(self, shares: list[Share], rows: Vectors) -> None:

@@ -1,35 +1,49 @@
 """One ranking from the lexical and the dense one.
 
-Knows matches; does not know where they are from or what their scores mean.
+Knows matches and what their scores can be; does not know where they are from.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from server.knowledge_base.indexes import Matches
+from server.knowledge_base.indexes import BM25_CEILING, Matches
 
 
-def fuse(lexical: Matches, dense: Matches | None, *, lexical_weight: float) -> Matches:
-    """Return every match of both, by the weighted sum of their scores, each scaled to 0..1.
+def fuse(
+    lexical: Matches,
+    dense: Matches | None,
+    *,
+    idf: float,
+    lexical_weight: float,
+    background: float = 0.0,
+) -> Matches:
+    """Return every match of both with a score of 0 to 1, by the weighted sum of their strengths.
 
-    BM25 is divided by its best score, cosines are spread from the worst to the best candidate:
-    BM25 has a true zero, a cosine has none. A chunk that a leg did not find gets that leg's 0.
+    The strengths are absolute, so that weak evidence stays weak: a word that one chunk alone has
+    outweighs cosines that say little, and scores of different questions and knowledge bases can be
+    compared. BM25 is divided by the most that the question's terms, whose ``idf`` is summed, can
+    score. A cosine counts from ``background`` on, what unrelated texts have with that model. A
+    chunk that the dense leg did not find is no closer than the last that it found.
     ``dense`` is None when no model knows the language of the question; then BM25 alone decides.
     """
-    if dense is None or not len(dense.ids):
-        return Matches(lexical.ids, scale(lexical.scores, low=0.0))
+    words = limit(lexical.scores / (BM25_CEILING * idf)) if idf > 0 else lexical.scores * 0
+    if dense is None:
+        return Matches(lexical.ids, words)
+    closeness = closeness_of(dense.scores, background)
     ids = np.union1d(lexical.ids, dense.ids)
-    scores = np.zeros(len(ids), np.float32)
-    scores[np.searchsorted(ids, lexical.ids)] += lexical_weight * scale(lexical.scores, low=0.0)
-    low = float(dense.scores.min())
-    scores[np.searchsorted(ids, dense.ids)] += (1 - lexical_weight) * scale(dense.scores, low=low)
+    scores = np.full(len(ids), closeness.min(initial=1.0) if len(closeness) else 0.0, np.float32)
+    scores[np.searchsorted(ids, dense.ids)] = closeness
+    scores *= 1 - lexical_weight
+    scores[np.searchsorted(ids, lexical.ids)] += lexical_weight * words
     order = np.lexsort((ids, -scores))
     return Matches(ids[order], scores[order])
 
 
-def scale(scores: NDArray[np.float32], *, low: float) -> NDArray[np.float32]:
-    """Return the scores with ``low`` at 0 and the best at 1; where all are equal, all are 1."""
-    if not len(scores):
-        return scores
-    spread = float(scores.max()) - low
-    return ((scores - low) / spread).astype(np.float32) if spread > 0 else np.ones_like(scores)
+def closeness_of(cosines: NDArray[np.float32], background: float) -> NDArray[np.float32]:
+    """Return how far cosines are above those of unrelated texts, 0 to 1."""
+    return limit((cosines - background) / (1 - background))
+
+
+def limit(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the values cut to 0 to 1."""
+    return np.clip(values, 0.0, 1.0).astype(np.float32)

@@ -1,33 +1,43 @@
-"""From a question to hits: both legs, fusion, and whether the knowledge base covers it at all.
+"""From a question to hits: both legs, fused, the best sentences, a reranker, near-duplicates.
 
-Knows no prompts, no answers and no routes.
+Decides also whether the knowledge bases cover the question at all. Knows no prompts, no answers
+and no routes.
 """
 
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from configs.settings import RetrievalSettings
-from embeddings import Embedder
-from server.datatypes import Hit, Language, Passage
+from server.datatypes import FileFilter, Hit, Language, Passage
 from server.db.database import Database
 from server.db.files import passages_by_id
+from server.db.filters import chunks_allowed
 from server.db.knowledge_bases import find_kb
-from server.db.models import KnowledgeBaseRow
-from server.knowledge_base.analysis import Terms, analyze, index_text, language_of
+from server.errors import RerankingFailed
+from server.knowledge_base.analysis import analyze, index_text, language_of
+from server.knowledge_base.background import Backgrounds
+from server.knowledge_base.best_sentence import SentenceVectors
 from server.knowledge_base.calibration import read_calibration
-from server.knowledge_base.derived import IndexPool, KbIndexes
+from server.knowledge_base.derived import IndexPool
+from server.knowledge_base.diversity import collapse, diversify
 from server.knowledge_base.embedders import EmbedderPool
-from server.knowledge_base.fusion import fuse
-from server.knowledge_base.indexes import Matches, Weights
-from server.knowledge_base.relevance import ENOUGH, Evidence, weigh_evidence
+from server.knowledge_base.indexes import Weights
+from server.knowledge_base.ranking import Asked, Clock, Measures, Ranking, join_weights, rank
+from server.knowledge_base.relevance import ENOUGH, Evidence
+from server.knowledge_base.rerankers.pool import RerankerPool
+from server.knowledge_base.trace import describe
 
-WEIGHED = 10  # best hits whose evidence decides whether a question is covered
-TRACED = 20  # candidates that a trace shows
+logger = logging.getLogger(__name__)
+
+WEIGHED = 10  # best hits whose sentences are compared, and whose evidence decides on coverage
+IN_DOUBT = 0.6  # no sentence holds so much of the question, by idf: its words may be others
+SPARE = 5  # candidates beyond those wanted, for those that repeat better ones
+
+EVERYTHING = FileFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +46,9 @@ class Retrieval:
 
     language: Language
     hits: tuple[Hit, ...]  # best first
-    is_covered: bool  # False: the knowledge base is not about the question
-    weights: Weights  # how rare the question's terms are in the knowledge base
+    is_covered: bool  # False: the knowledge bases are not about the question
+    weights: Weights  # how rare the question's terms are in the knowledge bases
     trace: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """The candidates of one question, leg by leg and fused."""
-
-    language: Language
-    terms: Terms
-    weights: Weights
-    lexical: Matches
-    dense: Matches | None  # None: no model knows the language of the question
-    fused: Matches
-    timings_ms: dict[str, float] = field(default_factory=dict)
-
-    def cosine(self, passage: Passage, embedder: Embedder | None) -> float | None:
-        """Return the cosine of a passage, at most; None where vectors carry no meaning.
-
-        What the dense leg did not find is no closer than the last that it found.
-        """
-        if self.dense is None or embedder is None or not len(self.dense.ids):
-            return None
-        if language_of(passage.chunk.text) not in embedder.languages:
-            return None
-        place = np.flatnonzero(self.dense.ids == passage.chunk_id)
-        return float(self.dense.scores[place[0] if len(place) else -1])
 
 
 class Retriever:
@@ -74,153 +59,181 @@ class Retriever:
         database: Database,
         indexes: IndexPool,
         embedders: EmbedderPool,
+        rerankers: RerankerPool,
         *,
         settings: RetrievalSettings,
     ) -> None:
         self.database = database
         self.indexes = indexes
         self.embedders = embedders
+        self.rerankers = rerankers
         self.settings = settings
+        self.backgrounds = Backgrounds()
+        self.sentences = SentenceVectors()
 
     def retrieve(
         self,
-        kb_name: str,
+        kb_names: str | Sequence[str],
         question: str,
         *,
         top_k: int | None = None,
         score_threshold: float | None = None,
+        only: FileFilter = EVERYTHING,
     ) -> Retrieval:
         """Return the hits for a question, best first, and whether they cover it.
 
+        Scores of several knowledge bases are comparable, so their hits are one ranking.
         ``score_threshold`` is the distance of 0.2.x, 2 - 2 * cosine, and limits the dense leg.
 
         Raises:
-            UnknownKnowledgeBase, EmbeddingFailed, DatabaseBusy: nothing was found.
+            UnknownKnowledgeBase, EmbeddingFailed, IndexFailed, DatabaseBusy: nothing was found.
         """
+        names = [kb_names] if isinstance(kb_names, str) else list(dict.fromkeys(kb_names))
         count = top_k or self.settings.top_k
+        asked, clock = self._read(question, count, score_threshold), Clock()
         with self.database.read() as session:
-            kb = find_kb(session, kb_name)
-            embedder = self.embedders.get(kb.embedding_model)
-            ranking = self._rank(
-                session, kb, question, embedder, depth=count, threshold=score_threshold
-            )
-            best = ranking.fused.ids[: max(count, WEIGHED)].tolist()
-            passages = passages_by_id(session, best)
-        calibration = read_calibration(kb)
-        legs = legs_of(ranking)
-        hits = [
-            Hit(
-                passage=passages[chunk_id],
-                score=float(score),
-                relevance=calibration.relevance(weigh(ranking, passages[chunk_id], embedder)),
-                legs=legs.get(chunk_id, {}),
-            )
-            for chunk_id, score in zip(best, ranking.fused.scores, strict=False)
-            if chunk_id in passages  # deleted in the meantime
-        ]
-        needed = ENOUGH if self.settings.min_relevance == "auto" else self.settings.min_relevance
-        is_covered = max((hit.relevance for hit in hits[:WEIGHED]), default=0.0) >= needed
-        trace = describe(question, ranking, hits, {"needed": needed, "covered": is_covered})
-        return Retrieval(ranking.language, tuple(hits[:count]), is_covered, ranking.weights, trace)
+            rankings = self._rank_all(session, names, asked, only, clock)
+            hits = load(session, rankings, self._reach(count))
+        clock.note("passages")
+        hits = self._compare_sentences(rankings, hits)
+        clock.note("sentences")
+        hits, reranking = self._rerank(asked, hits)
+        clock.note("rerank")
+        hits, repeated = collapse(hits)
+        hits = diversify(hits, count=count, trade=self.settings.mmr_lambda)
+        clock.note("selection")
+        is_covered = any(
+            hit.relevance >= rankings[hit.passage.knowledge_base].measures.needed
+            for hit in hits[:WEIGHED]
+        )
+        trace = {
+            **describe(rankings, hits, repeated, count=count),
+            "covered": is_covered,
+            "reranker": reranking,
+            "timings_ms": {step: round(spent, 2) for step, spent in clock.timings_ms.items()},
+        }
+        weights = join_weights([ranking.weights for ranking in rankings.values()])
+        return Retrieval(asked.language, tuple(hits[:count]), is_covered, weights, trace)
 
     def weigh_question(self, kb_name: str, question: str) -> list[tuple[Passage, Evidence]]:
         """Return the best hits of a question with their evidence, before any calibration.
 
         Raises:
-            UnknownKnowledgeBase, EmbeddingFailed, DatabaseBusy: nothing was found.
+            UnknownKnowledgeBase, EmbeddingFailed, IndexFailed, DatabaseBusy: nothing was found.
         """
+        asked = self._read(question, WEIGHED, None)
         with self.database.read() as session:
-            kb = find_kb(session, kb_name)
+            rankings = self._rank_all(session, [kb_name], asked, EVERYTHING, Clock())
+            hits = load(session, rankings, WEIGHED)
+        (ranking,) = rankings.values()
+        return [(hit.passage, ranking.evidence(hit.passage)) for hit in hits]
+
+    def _read(self, question: str, count: int, threshold: float | None) -> Asked:
+        return Asked(
+            question,
+            language_of(question),
+            analyze(question),
+            depth=max(self._reach(count), self.settings.candidates),
+            threshold=self.settings.score_threshold if threshold is None else threshold,
+        )
+
+    def _reach(self, count: int) -> int:
+        """Return how many candidates are looked at more closely to return some of them."""
+        reranked = self.settings.rerank_candidates if self.settings.reranker else 0
+        return max(count, WEIGHED, reranked) + SPARE
+
+    def _rank_all(
+        self, session: Session, names: Sequence[str], asked: Asked, only: FileFilter, clock: Clock
+    ) -> dict[str, Ranking]:
+        """Return the candidates of each knowledge base by its stored name."""
+        rankings = {}
+        for name in names:
+            kb = find_kb(session, name)
             embedder = self.embedders.get(kb.embedding_model)
-            ranking = self._rank(session, kb, question, embedder, depth=WEIGHED, threshold=None)
-            passages = passages_by_id(session, ranking.fused.ids[:WEIGHED].tolist())
-        return [(passage, weigh(ranking, passage, embedder)) for passage in passages.values()]
-
-    def _rank(
-        self,
-        session: Session,
-        kb: KnowledgeBaseRow,
-        question: str,
-        embedder: Embedder | None,
-        *,
-        depth: int,
-        threshold: float | None,
-    ) -> Ranking:
-        started = time.perf_counter()
-        language, terms = language_of(question), analyze(question)
-        depth = max(depth, self.settings.candidates)
-        with self.indexes.use(session, kb, embedder) as indexes:
-            ready = time.perf_counter()
-            lexical = indexes.lexical.search(terms, depth, language=language)
-            weights = indexes.lexical.weights(terms)
-            lexical_done = time.perf_counter()
-            dense = None
-            if embedder and language in embedder.languages:
-                limit = self.settings.score_threshold if threshold is None else threshold
-                dense = search_dense(indexes, embedder, question, depth, limit)
-        dense_done = time.perf_counter()
-        fused = fuse(lexical, dense, lexical_weight=self.settings.lexical_weight)
-        moments = (started, ready, lexical_done, dense_done, time.perf_counter())
-        timings = {
-            name: round(1000 * (end - start), 2)
-            for name, start, end in zip(
-                ("prepare", "lexical", "dense", "fusion"), moments, moments[1:], strict=False
+            knows = embedder if embedder and asked.language in embedder.languages else None
+            by_hand = self.settings.min_relevance if kb.min_relevance is None else kb.min_relevance
+            measures = Measures(
+                self.settings.lexical_weight,
+                background=self.backgrounds.get(knows) if knows else 0.0,
+                calibration=read_calibration(kb),
+                needed=ENOUGH if by_hand == "auto" else by_hand,
             )
-        }
-        return Ranking(language, terms, weights, lexical, dense, fused, timings)
+            allowed = None if only == EVERYTHING else chunks_allowed(session, kb, only)
+            with self.indexes.use(session, kb, embedder) as indexes:
+                clock.note("prepare")
+                rankings[kb.name] = rank(
+                    asked, indexes, knows, measures, clock=clock, allowed=allowed
+                )
+        return rankings
+
+    def _compare_sentences(self, rankings: Mapping[str, Ranking], hits: list[Hit]) -> list[Hit]:
+        """Return the hits with the best sentence in the score of the first ones, best first.
+
+        Vectors of sentences take time to make, so only a question in doubt gets them.
+        """
+        weight, first = self.settings.sentence_weight, hits[:WEIGHED]
+        if weight == 0:
+            return hits
+        asked = [rankings[hit.passage.knowledge_base] for hit in first]
+        words = [ranking.cover(hit.passage) for ranking, hit in zip(asked, first, strict=True)]
+        reach = self.settings.sentence_vectors if max(words, default=0.0) < IN_DOUBT else 0
+        scored = []
+        for place, (ranking, hit) in enumerate(zip(asked, first, strict=True)):
+            vectors = self.sentences if place < reach else None
+            best = ranking.best_sentence(hit.passage, words[place], vectors)
+            score = (1 - weight) * hit.score + weight * best
+            scored.append(replace(hit, score=score, legs={**hit.legs, "sentence": best}))
+        rest = [replace(hit, score=(1 - weight) * hit.score) for hit in hits[WEIGHED:]]
+        return sorted(scored, key=order_of) + rest
+
+    def _rerank(self, asked: Asked, hits: list[Hit]) -> tuple[list[Hit], dict[str, str] | None]:
+        """Return the hits as the reranker orders them, and what the trace says of it.
+
+        If it fails, they stay as they are: a weaker order is better than no answer.
+        """
+        if not self.settings.reranker:
+            return hits, None
+        told = {"model": self.settings.reranker}
+        try:
+            reranker = self.rerankers.get()
+            if reranker is None or asked.language not in reranker.languages:
+                return hits, {**told, "skipped": "no_model_for_language"}
+            first = hits[: self.settings.rerank_candidates]
+            scores = reranker.score(asked.text, [index_text(hit.passage) for hit in first])
+        except RerankingFailed as error:
+            logger.warning("%s", error)
+            return hits, {**told, "error": error.message(asked.language)}
+        ordered = [
+            replace(hit, score=float(score), legs={**hit.legs, "rerank": float(score)})
+            for hit, score in zip(first, scores, strict=True)
+        ]
+        least = min((hit.score for hit in ordered), default=1.0)
+        rest = [replace(hit, score=hit.score * least) for hit in hits[len(first) :]]
+        return sorted(ordered, key=order_of) + rest, told
 
 
-def search_dense(
-    indexes: KbIndexes, embedder: Embedder, question: str, depth: int, threshold: float
-) -> Matches | None:
-    """Return the closest chunks whose distance 2 - 2 * cosine is within the threshold."""
-    if indexes.dense is None:
-        return None
-    ids, scores = indexes.dense.search(embedder.embed_query(question)[None, :], depth)
-    is_close = (ids[0] >= 0) & (2 - 2 * scores[0] <= threshold)
-    return Matches(ids[0][is_close], scores[0][is_close])
+def load(session: Session, rankings: Mapping[str, Ranking], count: int) -> list[Hit]:
+    """Return the best candidates of all knowledge bases with their passages, best first."""
+    best = sorted(
+        (-float(score), chunk_id, name)
+        for name, ranking in rankings.items()
+        for chunk_id, score in zip(
+            ranking.fused.ids[:count].tolist(), ranking.fused.scores, strict=False
+        )
+    )[:count]
+    passages = passages_by_id(session, [chunk_id for _, chunk_id, _ in best])
+    return [
+        Hit(
+            passage=passages[chunk_id],
+            score=-below,
+            relevance=rankings[name].relevance(passages[chunk_id]),
+            legs=rankings[name].legs(chunk_id),
+        )
+        for below, chunk_id, name in best
+        if chunk_id in passages  # deleted in the meantime
+    ]
 
 
-def weigh(ranking: Ranking, passage: Passage, embedder: Embedder | None) -> Evidence:
-    """Return how strongly a passage speaks to the question of a ranking."""
-    return weigh_evidence(
-        ranking.terms,
-        analyze(index_text(passage)),
-        ranking.weights,
-        language=ranking.language,
-        cosine=ranking.cosine(passage, embedder),
-    )
-
-
-def legs_of(ranking: Ranking) -> dict[int, dict[str, float]]:
-    """Return the raw scores of every candidate by chunk id."""
-    legs: dict[int, dict[str, float]] = {}
-    for name, matches in (("lexical", ranking.lexical), ("dense", ranking.dense)):
-        if matches is not None:
-            for chunk_id, score in zip(matches.ids.tolist(), matches.scores, strict=True):
-                legs.setdefault(chunk_id, {})[name] = round(float(score), 4)
-    return legs
-
-
-def describe(
-    question: str, ranking: Ranking, hits: Iterable[Hit], decision: dict[str, Any]
-) -> dict[str, Any]:
-    """Return how the hits came about, as JSON values."""
-    return {
-        "query": question,
-        "language": ranking.language,
-        "terms": list(ranking.weights.words),
-        "dense": "used" if ranking.dense is not None else "no_model_for_language",
-        **decision,
-        "candidates": [
-            {
-                "chunk_id": hit.passage.chunk_id,
-                "file_name": hit.passage.file_name,
-                "score": round(hit.score, 4),
-                "relevance": round(hit.relevance, 4),
-                **hit.legs,
-            }
-            for hit, _ in zip(hits, range(TRACED), strict=False)
-        ],
-        "timings_ms": ranking.timings_ms,
-    }
+def order_of(hit: Hit) -> tuple[float, int]:
+    """Return what hits are sorted by: the score, equal ones by their id."""
+    return -hit.score, hit.passage.chunk_id

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.errors import InvalidRequest, ModelFailed
 from server.model_workers.engine_probe import Card, EngineProbe, KeyRefused
 from server.model_workers.engine_process import EngineProcess

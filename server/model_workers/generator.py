@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 
 FinishReason = Literal["stop", "length"]
 Trouble = tuple[str, str]  # what is wrong, in English and in Chinese

@@ -6,7 +6,7 @@ Knows no checkpoint. Which GPUs there are to see is decided before the process s
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.errors import ModelFailed
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.errors import ModelFailed, PromptTooLong, ZhiwenError
 from server.model_workers.chat_template import PromptWriter
 from server.model_workers.checkpoint import check_memory, explain, find_checkpoint, missing_weights

@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.errors import ModelBusy, ModelFailed, ZhiwenError
 from server.model_workers.fastchat_import import tamed_fastchat
 from server.model_workers.generator import Generation, Generator, Piece

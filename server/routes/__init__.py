@@ -14,6 +14,7 @@ ROUTERS: Registry[APIRouter] = Registry(
         "pages": "server.routes.pages:router",  # as well
         "intake": "server.routes.intake:router",
         "sources": "server.routes.sources:router",
+        "evaluation": "server.routes.evaluation:router",
         "knowledge_bases": "server.routes.knowledge_bases:router",
         "split": "server.routes.split:router",
         "chat": "server.routes.chat:router",

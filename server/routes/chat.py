@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -91,6 +92,8 @@ def describe_final(final: Final, return_trace: bool) -> dict[str, Any]:
         "mode": final.mode,
         "grounded": final.grounded,
         "notice": final.notice,
+        "findings": [asdict(finding) for finding in final.findings],
+        "cited_share": final.cited_share,
         "model": final.model,
         "trace": final.trace if return_trace else None,
     }
@@ -113,6 +116,8 @@ def describe_message(row: MessageRow) -> Message:
             "mode": row.mode,
             "grounded": row.trace["grounded"],
             "notice": row.trace.get("notice"),
+            "findings": row.trace.get("findings", []),  # before 0.5 none were looked for
+            "cited_share": row.trace.get("cited_share"),
             "model": row.model,
             "stopped": row.stopped,
             "sources": row.sources,

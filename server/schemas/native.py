@@ -182,6 +182,18 @@ class ChatRequest(Request):
     return_trace: bool = False
 
 
+class Finding(BaseModel):
+    """A sentence of a model, ``answer[start:end]``, that the sources do not bear out."""
+
+    kind: Literal["unknown_number", "quote_not_found", "figure_not_found", "uncited"]
+    start: int
+    end: int
+    text: str = Field(description="the citation, quotation or figure; if uncited, the sentence")
+    citations: list[int] = Field(
+        description="the unknown number, or the sources that do not hold the text; empty: none does"
+    )
+
+
 class ChatAnswer(BaseModel):
     """An answer with its sources.
 
@@ -194,6 +206,10 @@ class ChatAnswer(BaseModel):
     mode: Literal["llm", "extractive", "refusal"]
     grounded: bool
     notice: str | None = None
+    findings: list[Finding] = []
+    cited_share: float | None = Field(
+        default=None, description="of a model's sentences that state something, 0 to 1"
+    )
     model: str | None = Field(default=None, description="the language model that wrote it")
     sources: list[Source]
     trace: dict[str, Any] | None = None

@@ -40,6 +40,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the body must be a JSON object sent with Content-Type: application/json",
         "请求体必须是 JSON 对象，且带 Content-Type: application/json",
     ),
+    "model_type": ("must be an object", "必须是对象"),
+    "no_letters": ("must have a letter or digit", "须含有文字或数字"),
+    "no_file": ("needs the files that hold the answer", "须给出包含答案的文件（files）"),
+    "answer_to_refuse": (
+        "must be refused, so it has no files, quotes and answers",
+        "应被拒答，因此不能有 files、quotes 和 answers",
+    ),
+    "own_value": (
+        "is set for this knowledge base itself, which wins; take it away there first",
+        "已由知识库自身设置且优先生效，请先在知识库中取消",
+    ),
+    "folder": ("must be a name, not a folder", "必须是名称，不能是目录"),
     "broken_text": ("holds half of a character", "含有残缺的字符"),
     "literal_error": ("must be {expected}", "必须是 {expected}"),
 }

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from configs import ROOT, Settings, load_settings
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.errors import StartError
 from server.network import is_loopback
 from server.supervisor.flags import Flags

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from server.chat.prompts import PromptBook
 from server.db import database
+from server.db.models import MessageRow
 from tests.api.conftest import upload
 from tests.api.documents import LEAVE_ZH, PUMP_EN
 from tests.api.endpoint import Endpoint, serve
@@ -146,13 +148,96 @@ def test_a_language_model_answers_from_numbered_passages(
 def test_citations_of_the_model_are_checked(llm_client: TestClient, endpoint: Endpoint) -> None:
     endpoint.pieces = ["It is so [1], see also [9]."]
     answer = ask(llm_client, "How long is the pump warranty?")
-    assert answer["grounded"]
+    assert not answer["grounded"]
     assert "9" in answer["notice"]
+    assert [found["kind"] for found in answer["findings"]] == ["unknown_number"]
     endpoint.pieces = ["I have no idea. "]
     answer = ask(llm_client, "How long is the pump warranty?")
     assert answer["answer"] == "I have no idea."
     assert not answer["grounded"]
     assert "no source" in answer["notice"]
+    endpoint.pieces = ["The warranty of the pump is 24 months [1]."]
+    answer = ask(llm_client, "How long is the pump warranty?")
+    assert (answer["grounded"], answer["notice"], answer["findings"]) == (True, None, [])
+    assert answer["cited_share"] == 1
+
+
+def test_what_the_sources_do_not_hold_is_told_and_stored(
+    llm_client: TestClient, endpoint: Endpoint
+) -> None:
+    endpoint.pieces = ["员工每年有三十六天年假 [1]。这是很好的福利。"]
+    body = {"question": "员工满一年后有几天年假？", "knowledge_base": "kb"}
+    final = read_events(llm_client.post("/api/v1/chat", json=body))[-1][1]
+    assert not final["grounded"]
+    assert final["notice"] == "出处中没有这些数字：三十六。未标注出处的句子：1 句。"
+    figure, uncited = final["findings"]
+    assert (figure["kind"], figure["text"]) == ("figure_not_found", "三十六")
+    assert figure["citations"] == [1]
+    assert final["answer"][figure["start"] : figure["end"]] == "员工每年有三十六天年假 [1]。"
+    assert (uncited["kind"], uncited["text"]) == ("uncited", "这是很好的福利。")
+    assert final["cited_share"] == 0.5
+    stored = llm_client.get(f"/api/v1/messages/{final['message_id']}").json()
+    assert stored["findings"] == final["findings"]
+    assert stored["cited_share"] == 0.5
+
+
+def test_an_answer_of_before_has_no_findings(client: TestClient, kb: str) -> None:
+    answer = ask(client, "How long is the pump warranty?")
+    with client.app.state.container.database.write("test") as session:
+        row = session.get(MessageRow, answer["message_id"])
+        row.trace = {
+            name: value
+            for name, value in row.trace.items()
+            if name not in ("findings", "cited_share")
+        }
+    stored = client.get(f"/api/v1/messages/{answer['message_id']}").json()
+    assert (stored["findings"], stored["cited_share"]) == ([], None)
+
+
+def test_brackets_of_code_are_quoted_as_they_are(client: TestClient) -> None:
+    client.post("/api/v1/knowledge_bases", json={"name": "code"})
+    tool = b"import sys\n\n\ndef greeting():\n    greeted_name = sys.argv[1]\n    return 0\n"
+    upload(client, "tool.py", tool, kb="code")
+    answer = ask(client, "What is the greeted_name?", knowledge_base="code")["answer"]
+    client.delete("/api/v1/knowledge_bases/code")
+    assert "`greeted_name = sys.argv[1]` [1]" in answer
+
+
+def test_the_text_of_the_user_answers_what_is_not_covered(tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.yaml"
+    prompts.write_text(
+        "on_empty:\n  en: '{{ knowledge_base }}: {{ question }} {{ other }}'\n"
+        "  zh: '请致电：{{ question }}'\n",
+        "utf-8",
+    )
+    settings = make_settings(
+        tmp_path, chat={"on_empty": "template"}, paths={"prompts": str(prompts)}
+    )
+    with open_client(settings) as client:
+        wait_until_ready(client)
+        client.post("/api/v1/knowledge_bases", json={"name": "kb"})
+        upload(client, "pump.md", PUMP_EN.encode())
+        answer = ask(client, "Who won the {{ knowledge_base }} cup?")
+        assert (answer["mode"], answer["grounded"]) == ("refusal", False)
+        assert answer["answer"] == "kb: Who won the {{ knowledge_base }} cup? {{ other }}"
+        assert ask(client, "珠穆朗玛峰有多高？")["answer"] == "请致电：珠穆朗玛峰有多高？"
+        assert "24 months" in ask(client, "How long is the pump warranty?")["answer"]
+        prompts.write_text("on_empty: {en: Ask Ann.}", "utf-8")
+        assert ask(client, "Who won the football world cup?")["answer"] == "Ask Ann."
+        body = {"question": "珠穆朗玛峰有多高？", "knowledge_base": "kb", "stream": False}
+        missing = client.post("/api/v1/chat", json=body).json()["error"]
+        assert missing["code"] == "unknown_prompt"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_text_that_comes_with_the_product_names_the_question(
+    tmp_path: Path, language: str
+) -> None:
+    book = PromptBook(make_settings(tmp_path).paths.prompts)
+    values = {"question": "How?", "knowledge_base": "kb"}
+    text = book.render("on_empty", language, values)
+    assert "How?" in text
+    assert "{{" not in text
 
 
 def test_an_answer_that_cannot_be_stored_is_given_all_the_same(

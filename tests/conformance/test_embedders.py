@@ -1,16 +1,27 @@
 """Every embedding model keeps the contract of ``Embedder``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from configs.model_settings import EmbeddingModelSettings
 from embeddings import EMBEDDERS, Embedder, Vectors
+from embeddings.checkpoint_embedder import CheckpointEmbedder
+from embeddings.interactive import InteractiveProcess
 from embeddings.process import EmbeddingProcess
+from embeddings.remote import RemoteEmbedder
+from tests.embedding_checkpoints import LAYOUTS
+from tests.unit.embeddings.vector_service import serving
 
 WAYS = ("direct", "in the process")
 TEXTS = ["The cabinet needs service.", "柜机需要保养。", "", "word " * 2000]
+CHOICES = [
+    *((name, way) for name in EMBEDDERS for way in WAYS),
+    *((layout, "checkpoint") for layout in LAYOUTS),
+    ("hashing", "remote"),
+]
 
 
 class InProcess:
@@ -30,17 +41,41 @@ class InProcess:
     def embed_query(self, text: str) -> Vectors:
         return self.local.embed_query(text)
 
+    def find_tokens(self, text: str) -> list[int]:
+        return list(self.local.find_tokens(text))
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("models")
 
 
-@pytest.fixture(scope="module", params=[(name, way) for name in EMBEDDERS for way in WAYS])
-def embedder(request: pytest.FixtureRequest, cache: Path) -> Iterator[Embedder]:
+@pytest.fixture(scope="module")
+def interactive(cache: Path) -> Iterator[InteractiveProcess]:
+    process = InteractiveProcess(cache=cache, batch_size=2, threads=1, runtime="auto")
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="module", params=CHOICES, ids="-".join)
+def embedder(
+    request: pytest.FixtureRequest,
+    cache: Path,
+    interactive: InteractiveProcess,
+    embedding_checkpoint: Callable[[str], Path],
+) -> Iterator[Embedder]:
     name, way = request.param
     if way == "direct":
         yield EMBEDDERS.get(name)(cache=cache, batch_size=2, threads=1)
+    elif way == "checkpoint":
+        # Without its instruction, so that a text and the same text as a question are one.
+        wishes = EmbeddingModelSettings(query_instruction="")
+        yield CheckpointEmbedder(name, embedding_checkpoint(name), wishes, interactive)
+    elif way == "remote":
+        with serving() as service:
+            remote = RemoteEmbedder(name, EmbeddingModelSettings(), service.url)
+            yield remote
+            remote.close()
     else:
         chosen = InProcess(name, cache)
         yield chosen
@@ -91,3 +126,12 @@ def test_a_close_text_is_closer_than_a_far_one(embedder: Embedder) -> None:
 def test_a_model_says_its_languages_and_generation(embedder: Embedder) -> None:
     assert embedder.languages <= {"en", "zh"}
     assert embedder.generation
+
+
+def test_tokens_begin_within_the_text_and_in_order(embedder: Embedder) -> None:
+    text = "The pump 水泵 is noisy."
+    places = list(embedder.find_tokens(text))
+    assert places == sorted(places)
+    assert places[0] == 0
+    assert max(places) < len(text)
+    assert len(places) >= 6

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.model_workers import WORKERS
 from server.model_workers.generator import Generation, Generator, Piece
 from tests.api.endpoint import Endpoint, serve

@@ -22,6 +22,7 @@ QUERIES = {  # each must return no row; its name says what a row would mean
     "AND status NOT IN ('queued', 'running') AND lease_until > datetime('now', '+1 hour')",
     "a file of a job that never ended": "SELECT id, job_id, name FROM job_file "
     "WHERE status NOT IN ('done', 'skipped', 'failed', 'cancelled')",
+    "an evaluation run that never ended": "SELECT id FROM evaluation_run WHERE finished_at IS NULL",
     "a deleted knowledge base": "SELECT id, name FROM knowledge_base WHERE is_deleted",
     "a file with a wrong count of chunks": "SELECT id, name FROM file WHERE chunk_count != "
     "(SELECT count(*) FROM chunk WHERE file_id = file.id)",

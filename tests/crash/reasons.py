@@ -28,5 +28,7 @@ NO_POINT_NEEDED = {
 UNREACHED = {
     "job_lease.before_commit": "comes after ten seconds of work; only a second process reads it",
     "job_lease.after_commit": "comes after ten seconds of work; only a second process reads it",
+    "fail_run.before_commit": "comes when a run fails; it ends a run, as cancel_run does",
+    "fail_run.after_commit": "comes when a run fails; it ends a run, as cancel_run does",
     "shrink.before": "comes with 32 MB of free pages, which SQLite gives back in a transaction",
 }

@@ -12,6 +12,7 @@ from tests.crash.api import DEAD, JOB_WITHIN_S, Api, Folder, running
 from tests.crash.audit import age
 from tests.crash.disk import flip_bit
 from tests.crash.documents import CHUNK_SIZE, KbState, World, write_document
+from tests.crash.evaluation import evaluate
 from tests.crash.usual import (
     A1,
     A2,
@@ -329,4 +330,5 @@ SCENARIOS: Sequence[Scenario] = (
         only=("new_source", "begin_sync", "source_job", "end_sync", "delete_source"),
     ),
     Scenario("have a conversation", talk, after=BEFORE, accepted=(204,)),
+    Scenario("measure with a test set", evaluate, after=BEFORE, accepted=(204,)),
 )

@@ -74,6 +74,19 @@ def test_what_a_model_writes_loads_nothing_runs_nothing_and_logs_nobody_out(
     expect(answer).to_contain_text("It is known")
 
 
+def test_what_the_source_does_not_hold_is_named_under_the_answer(
+    open_page: Open, endpoint: Endpoint
+) -> None:
+    endpoint.pieces = ["It is swordfish [1]. It has 77 letters, “<b>all of them in gold</b>” [1]."]
+    page = open_page(f"/login?key={KEY}")
+    ask(page)
+    findings = page.get_by_test_id("stChatMessage").last.locator(".zw-findings")
+    expect(findings.locator("li")).to_have_count(2)
+    expect(findings).to_contain_text("This quotation is not in source [1]: “<b>all of them in gold")
+    expect(findings).to_contain_text("77 is not in source [1]")
+    expect(findings.locator("b")).to_have_count(0)
+
+
 def test_copying_and_citations_of_older_answers_leave_the_one_being_written_alone(
     open_page: Open, endpoint: Endpoint
 ) -> None:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from server.db import evaluation_models  # noqa: F401  # its tables are in the metadata too
 from server.db.models import Table
 from server.faults import fault_point
 

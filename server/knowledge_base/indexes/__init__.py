@@ -19,6 +19,9 @@ from server.datatypes import Language
 from server.knowledge_base.analysis import Terms
 from server.plugins import Registry
 
+BM25_K1 = 1.2
+BM25_CEILING = BM25_K1 + 1  # a term that is repeated ever so often scores its idf times this
+
 
 class DamagedIndex(Exception):
     """The files of an index cannot be used; drop the index and build it again."""
@@ -58,10 +61,18 @@ class LexicalIndex(Protocol):
             DamagedIndex: the files cannot be read or written.
         """
 
-    def search(self, query: Terms, k: int, *, language: Language) -> Matches:
+    def search(
+        self,
+        query: Terms,
+        k: int,
+        *,
+        language: Language,
+        allowed: NDArray[np.int64] | None = None,
+    ) -> Matches:
         """Return at most ``k`` chunks that share a term with the query, by BM25.
 
-        The scores are comparable within one query only. A language may count terms its own way.
+        Each term adds its idf times ``BM25_CEILING`` at most; a question in Chinese counts words
+        and grams. ``allowed`` limits the answer to these ids.
 
         Raises:
             DamagedIndex: the files cannot be read.

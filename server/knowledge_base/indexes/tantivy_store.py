@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from server.datatypes import Language
 from server.faults import fault_point
@@ -98,7 +99,14 @@ class TantivyIndex:
         self.tail = dict(new) if len(new) <= TAIL_CHUNKS else {}
         return new
 
-    def search(self, query: Terms, k: int, *, language: Language) -> Matches:
+    def search(
+        self,
+        query: Terms,
+        k: int,
+        *,
+        language: Language,
+        allowed: NDArray[np.int64] | None = None,
+    ) -> Matches:
         """Return the best chunks by BM25; for Chinese the sum over words and grams."""
         import tantivy
 
@@ -110,9 +118,12 @@ class TantivyIndex:
             for field, terms in fields.items()
             for term in rare(searcher, field, terms)
         ]
-        if not clauses:
+        if not clauses or (allowed is not None and not len(allowed)):
             return Matches(np.empty(0, np.int64), np.empty(0, np.float32))
-        return collect(searcher, tantivy.Query.boolean_query(clauses), k)
+        wanted = tantivy.Query.boolean_query(clauses)
+        if allowed is not None:
+            wanted = limit_to(index, wanted, allowed)
+        return collect(searcher, wanted, k)
 
     def weights(self, query: Terms) -> Weights:
         """Return the idf of every term of the query."""
@@ -283,6 +294,19 @@ def rare(searcher: "tantivy.Searcher", field: str, terms: Sequence[str]) -> list
     distinct = list(dict.fromkeys(terms))
     limit = max(COMMON_CHUNKS, searcher.num_docs * COMMON_SHARE)
     return [term for term in distinct if searcher.doc_freq(field, term) <= limit] or distinct
+
+
+def limit_to(
+    index: "tantivy.Index", query: "tantivy.Query", allowed: NDArray[np.int64]
+) -> "tantivy.Query":
+    """Return a query that finds some chunks only, with the same scores."""
+    import tantivy
+
+    chunks = tantivy.Query.term_set_query(index.schema, "chunk_id", allowed.tolist())
+    silent = tantivy.Query.const_score_query(chunks, 0.0)
+    return tantivy.Query.boolean_query(
+        [(tantivy.Occur.Must, query), (tantivy.Occur.Must, silent)]
+    )
 
 
 def collect(searcher: "tantivy.Searcher", query: "tantivy.Query", k: int) -> Matches:

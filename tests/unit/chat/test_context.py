@@ -1,5 +1,7 @@
 """What fits into a context window."""
 
+from dataclasses import replace
+
 from server.chat.context import count_tokens, fit_history, fit_passages
 from server.chat.events import SourceFound
 from server.datatypes import Chunk, Hit, Passage
@@ -27,6 +29,14 @@ def test_passages_are_numbered_and_named() -> None:
 def test_only_the_numbers_of_passages_look_like_citations() -> None:
     text, _ = fit_passages([source(1, "Rinse.[2] Use `row[3]`.\n```\nrow[4]\n```\nDry.[5]")], 200)
     assert text == ("[1] Manual / Care\nRinse.〔2〕 Use `row[3]`.\n```\nrow[4]\n```\nDry.〔5〕")
+
+
+def test_code_stays_as_it_is() -> None:
+    found = source(1, "name = sys.argv[1]")
+    passage = replace(found.hit.passage, file_name="tool.py", title="tool")
+    code = replace(found, hit=replace(found.hit, passage=passage))
+    text, _ = fit_passages([code], 200)
+    assert text == "[1] tool / Care\nname = sys.argv[1]"
 
 
 def test_passages_that_do_not_fit_are_left_out() -> None:

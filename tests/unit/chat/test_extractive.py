@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from server.chat.citations import cited_numbers
 from server.chat.extractive import compose, extract, is_supported, refuse
 from server.datatypes import Chunk, Hit, Passage, Quote
 from server.knowledge_base.analysis import analyze
@@ -248,14 +249,38 @@ def quote(text: str, citation: int = 1) -> Quote:
 def test_an_answer_is_its_quotes_with_their_numbers(
     question: str, quotes: tuple[Quote, ...], answer: str
 ) -> None:
-    assert compose(question, quotes, "en" if question.isascii() else "zh") == answer
+    language = "en" if question.isascii() else "zh"
+    assert compose(question, quotes, language, hits=[HANDBOOK] * 3) == answer
 
 
 def test_footnote_marks_of_a_quote_are_not_citations_of_ours() -> None:
     quotes = (quote("Rinse three times.[2]", 1), quote("It holds 48 hours.[3]", 2))
-    assert compose("How long?", quotes, "en") == (
+    assert compose("How long?", quotes, "en", hits=[HANDBOOK] * 2) == (
         "Rinse three times.〔2〕 [1] It holds 48 hours.〔3〕 [2]"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("name = sys.argv[1]", "`name = sys.argv[1]` [1]\nSo it is. [2]"),
+        ("a = row[1]\nb = 2", "```\na = row[1]\nb = 2\n```\n[1]\nSo it is. [2]"),
+        ("# see `row`[1]", "```\n# see `row`[1]\n```\n[1]\nSo it is. [2]"),
+        ("limit = 24", "limit = 24 [1]\nSo it is. [2]"),
+    ],
+)
+def test_brackets_of_code_stay_and_cite_nothing(text: str, answer: str) -> None:
+    quotes = (quote(text, 1), quote("So it is.", 2))
+    hits = [hit(text, file="tool.PY"), HANDBOOK]
+    assert compose("Which?", quotes, "en", hits=hits) == answer
+    assert cited_numbers(answer) == [1, 2]
+
+
+def test_a_stray_backtick_hides_no_citation() -> None:
+    quotes = (quote("Use ` here[7]", 1), quote("And ``` there.", 2), quote("So `a[3]` is.", 3))
+    answer = compose("Which?", quotes, "en", hits=[HANDBOOK] * 3)
+    assert answer == "Use ˋ here〔7〕 [1] And ˋˋˋ there. [2] So `a[3]` is. [3]"
+    assert cited_numbers(answer) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +296,8 @@ def test_footnote_marks_of_a_quote_are_not_citations_of_ours() -> None:
 )
 def test_an_answer_without_support_says_so_first(question: str, answer: str) -> None:
     language = "en" if question.isascii() else "zh"
-    assert compose(question, (quote("Eight."),), language, is_supported=False) == answer
+    quotes = (quote("Eight."),)
+    assert compose(question, quotes, language, hits=[MANUAL], is_supported=False) == answer
 
 
 def test_a_refusal_is_in_the_language_asked_for() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from embeddings import EMBEDDERS, Vectors
 from embeddings.frames import LENGTHS, send_frame
 from embeddings.hashing import HashingEmbedder
-from embeddings.serve import main
+from embeddings.serve import EmbeddingServer, main
 
 MODULE = "tests.unit.embeddings.misbehaving"
 MODELS = {
@@ -80,6 +80,14 @@ class LiarEmbedder(HashingEmbedder):
         return super().embed_documents(texts)
 
 
+class WildCrossEncoder:
+    """Gives scores that are none."""
+
+    def score(self, question: str, texts: list[str]) -> Vectors:
+        return np.full(len(texts), 7, np.float32)
+
+
 if __name__ == "__main__":
     EMBEDDERS.places.update(MODELS)
+    EmbeddingServer._load_cross_encoder = lambda self, folder: WildCrossEncoder()  # type: ignore[method-assign]
     main()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.model_workers.generator import Generation, Piece
 from server.model_workers.transformers_worker import TransformersGenerator
 

@@ -10,7 +10,8 @@ from functools import partial
 
 from starlette.applications import Starlette
 
-from configs.settings import ModelSettings, WorkerSettings
+from configs.model_settings import ModelSettings
+from configs.settings import WorkerSettings
 from server.model_workers.attendance import Attendance
 from server.model_workers.generator import Generation, Generator, Piece, Trouble
 from server.model_workers.http_server import HookedServer, make_server

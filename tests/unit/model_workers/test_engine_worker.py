@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.errors import InvalidRequest, ModelFailed
 from server.model_workers.engine_probe import EngineProbe
 from server.model_workers.engine_process import EngineProcess, next_pause_s

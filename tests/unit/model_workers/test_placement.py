@@ -1,6 +1,6 @@
 import pytest
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.errors import ModelFailed
 from server.model_workers.placement import place, share_memory
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from configs.settings import ModelSettings
+from configs.model_settings import ModelSettings
 from server.errors import ModelFailed
 from server.model_workers.transformers_worker import TransformersGenerator
 from tests.unit.model_workers.generations import chat, generate, loaded, text_of

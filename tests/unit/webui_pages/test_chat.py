@@ -214,6 +214,30 @@ def test_a_model_that_serves_writes_and_its_answer_is_markdown(
     assert "!\u2060[x]" in answer
 
 
+def test_what_the_sources_do_not_hold_is_shown_as_text_under_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [
+        "Every 77 months, “<img src=x> is what it is” [1]. See [9]. It is a fine filter indeed.",
+        "".join(f"\n- Part {number}00 of it [1]" for number in range(3, 9)),
+    ]
+    endpoint = Endpoint(pieces=pieces)
+    with serve(endpoint), filled_api(tmp_path, llm={"base_url": endpoint.url}) as url:
+        app = ask(open_app(url, monkeypatch).run(), QUESTION)
+        html = html_of(app)
+        app.button_group[0].set_value("zh").run()
+        chinese = html_of(app)
+    session.settings.cache_clear()
+    assert not app.info
+    assert "77 is not in source [1]: “Every 77 months" in html
+    assert "This quotation is not in source [1]: “&lt;img src=x&gt; is what it is”" in html
+    assert "[9] is no source of this answer: “See [9].”" in html
+    assert "Further places: 3" in html
+    assert "Sentences without a source: 1;" in html
+    assert "<img" not in html
+    assert "来源 [1] 中没有 77：“Every 77 months" in chinese
+
+
 def test_an_api_that_is_away_is_told_with_a_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_app("http://127.0.0.1:9", monkeypatch).run()
     session.settings.cache_clear()

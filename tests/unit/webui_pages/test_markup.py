@@ -31,10 +31,25 @@ def test_a_quotation_is_escaped_but_for_its_citations() -> None:
     assert html == '&lt;b&gt;x&lt;/b&gt; <a href="#source-m-1">1</a> [7] [x](y)'
 
 
+def test_an_index_in_quoted_code_opens_nothing() -> None:
+    html = quoted("`<b> = row[1]` [1]\n```\na[2]\n```\n[2]", cite)
+    assert html == (
+        '`&lt;b&gt; = row[1]` <a href="#source-m-1">1</a>\n```\na[2]\n```\n'
+        '<a href="#source-m-2">2</a>'
+    )
+
+
 def test_a_model_may_format_and_cite_but_show_no_images() -> None:
     assert written("**a** ![x](y) [1][2] [9]", cite) == (
         "**a** !\u2060[x](y) [1](#source-m-1)[2](#source-m-2) [9]"
     )
+
+
+def test_several_numbers_in_a_bracket_are_as_many_citations() -> None:
+    assert written("So [1, 2], not [1, 9].", cite) == (
+        "So [1](#source-m-1)[2](#source-m-2), not [1, 9]."
+    )
+    assert cited_numbers("So [1, 2]") == {1, 2}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""How good a ranking is. Knows no texts."""
+"""How good rankings and answers are, and how sure a difference is. Knows no texts.
+
+``docs/evaluation.md`` has the formulas with their sources.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,3 +68,13 @@ def bootstrap_gain(
         means += 100 * totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     percentiles: NDArray[np.float64] = np.percentile(means / len(runs), [2.5, 97.5])
     return percentiles
+
+
+def average(values: Sequence[Mapping[str, float]]) -> tuple[dict[str, float], dict[str, int]]:
+    """Return the mean of each metric over the questions that have it, and how many they are."""
+    listed: dict[str, list[float]] = {}
+    for each in values:
+        for name, value in each.items():
+            listed.setdefault(name, []).append(value)
+    means = {name: round(float(np.mean(some)), 4) for name, some in listed.items()}
+    return means, {name: len(some) for name, some in listed.items()}

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-CLOSING = r"[”’」』）》】〉)\]\"']*(?:\[\d{1,3}\])*"  # with the calls of footnotes
-END = re.compile(rf"[。！？]+{CLOSING}|(?:……|[.!?]+{CLOSING}(?=\s|$))")
+CLOSING = r"[”’」』）》】〉)\]\"']*+(?:\[\d{1,3}\])*+"  # with the calls of footnotes
+# A run of stops is tried once and as a whole: a hundred thousand of them must not take minutes.
+END = re.compile(rf"[。！？]+{CLOSING}|(?:……|(?<![.!?])[.!?]++{CLOSING}(?=\s|$))")
 # A full stop after these, or before a small letter, ends no sentence.
 ABBREVIATION = re.compile(
     r"(?:^\s*\d+|\b(?:[A-Za-z]|[A-Za-z]\.[A-Za-z]|Mrs?|Ms|Drs?|Prof|Nos?|Figs?|Eqs?|vs|St|[JS]r|cf|"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.chat.sentences import split_sentences
+from server.knowledge_base.sentences import split_sentences
 
 
 def texts(text: str) -> list[str]:
@@ -59,3 +59,7 @@ def test_sentences_are_the_text_at_their_places_and_lose_no_word(text: str) -> N
     assert all(a.end <= b.start for a, b in pairwise(sentences))
     kept = "".join(each.text for each in sentences)
     assert [c for c in kept if c.isalnum()] == [c for c in text if c.isalnum()]
+
+
+def test_a_line_of_nothing_but_stops_is_split_at_once() -> None:
+    assert texts("." * 100_000 + "x") == ["." * 100_000 + "x"]

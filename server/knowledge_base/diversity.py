@@ -1,0 +1,68 @@
+"""Fewer hits that say the same. Knows hits and their terms; does not search."""
+
+from collections.abc import Sequence
+
+from server.datatypes import Hit
+from server.knowledge_base.best_sentence import Terms, terms_of
+
+SAME = 0.9  # of the terms of two passages, if their figures and codes are the same ones
+
+
+def collapse(hits: Sequence[Hit]) -> tuple[list[Hit], dict[int, int]]:
+    """Return the hits without near-duplicates of better ones, and what each of those repeats.
+
+    The second value maps the chunk id of a hit that was left out to that of the one that stays.
+    """
+    kept: list[tuple[Hit, Terms]] = []
+    left_out: dict[int, int] = {}
+    for hit in hits:
+        terms = terms_of(hit.passage.chunk.text)
+        same = next((other for other, known in kept if repeats(terms, known)), None)
+        if same is None:
+            kept.append((hit, terms))
+        else:
+            left_out[hit.passage.chunk_id] = same.passage.chunk_id
+    return [hit for hit, _ in kept], left_out
+
+
+def repeats(one: Terms, other: Terms) -> bool:
+    """Return whether two texts say the same: nearly all terms are, and every one with a digit."""
+    return similarity(one, other) >= SAME and not any(
+        any(map(str.isdigit, term)) for term in one ^ other
+    )
+
+
+def diversify(hits: Sequence[Hit], *, count: int, trade: float) -> list[Hit]:
+    """Return the hits with the ``count`` first chosen by maximal marginal relevance.
+
+    The next hit is the one with the largest ``trade`` * score - (1 - ``trade``) * similarity to
+    those chosen (Carbonell and Goldstein 1998); 1 keeps the order. Similarity is the share of
+    common terms.
+    """
+    if trade >= 1:
+        return list(hits)
+    left = [(hit, terms_of(hit.passage.chunk.text)) for hit in hits]
+    nearest = [0.0] * len(left)
+    chosen: list[Hit] = []
+    while left and len(chosen) < count:
+        gains = [
+            trade * hit.score - (1 - trade) * near
+            for (hit, _), near in zip(left, nearest, strict=True)
+        ]
+        best = max(range(len(left)), key=gains.__getitem__)
+        hit, terms = left.pop(best)
+        nearest.pop(best)
+        chosen.append(hit)
+        nearest = [
+            max(near, similarity(terms, other))
+            for near, (_, other) in zip(nearest, left, strict=True)
+        ]
+    return chosen + [hit for hit, _ in left]
+
+
+def similarity(one: Terms, other: Terms) -> float:
+    """Return the share of terms that two texts have in common, 0 to 1 (Jaccard)."""
+    smaller, larger = sorted((len(one), len(other)))
+    if not larger or smaller < 0.1 * larger:
+        return float(one == other)
+    return len(one & other) / len(one | other)

@@ -1,0 +1,116 @@
+"""From the name in the settings to a reranker."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs.settings import RetrievalSettings, SettingsError, load_settings
+from server.errors import EmbeddingFailed, RerankingFailed
+from server.knowledge_base.rerankers import PairScorer, Scores
+from server.knowledge_base.rerankers.cross_encoder import CrossEncoderReranker
+from server.knowledge_base.rerankers.http import HttpReranker
+from server.knowledge_base.rerankers.pool import CATALOGUE, RerankerPool
+
+
+def retrieval(**settings: Any) -> RetrievalSettings:
+    return load_settings(retrieval=settings).retrieval
+
+
+def score_by_folder(folder: Path, _: str, texts: list[str]) -> Scores:
+    return np.full(len(texts), len(folder.name) / 100, np.float32)
+
+
+def open_pool(
+    root: Path, *, score_pairs: PairScorer = score_by_folder, **settings: Any
+) -> RerankerPool:
+    return RerankerPool(retrieval(**settings), root=root, score_pairs=score_pairs)
+
+
+def folder_of(pool: RerankerPool) -> Path:
+    reranker = pool.get()
+    assert isinstance(reranker, CrossEncoderReranker)
+    return reranker.folder
+
+
+def test_by_default_there_is_none(tmp_path: Path) -> None:
+    assert open_pool(tmp_path).get() is None
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_a_known_name_is_its_folder_under_the_root(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    assert folder_of(open_pool(tmp_path, reranker=name)) == tmp_path / name
+
+
+@pytest.mark.parametrize("at", ["BAAI/bge-reranker-base", "bge-reranker-base"])
+def test_the_hub_id_names_the_same_folder(tmp_path: Path, at: str) -> None:
+    (tmp_path / at).mkdir(parents=True)
+    for name in ("BAAI/bge-reranker-base", "bge-reranker-base"):
+        assert folder_of(open_pool(tmp_path, reranker=name)) == tmp_path / at
+
+
+def test_a_folder_of_any_name_and_place_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    pool = open_pool(tmp_path / "root", reranker=str(tmp_path / "elsewhere"))
+    assert folder_of(pool) == tmp_path / "elsewhere"
+
+
+def test_the_settings_win_over_folders(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    pool = open_pool(
+        tmp_path, reranker="mine", rerankers={"mine": {"base_url": "http://localhost:9/v1"}}
+    )
+    assert isinstance(pool.get(), HttpReranker)
+    pool.close()
+
+
+def test_a_reranker_is_built_once(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    pool = open_pool(tmp_path, reranker="mine")
+    assert pool.get() is pool.get()
+
+
+def test_a_name_without_a_folder_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RerankingFailed) as caught:
+        open_pool(tmp_path, reranker="bge-reranker-v2-m3").get()
+    assert "Download BAAI/bge-reranker-v2-m3 into it" in caught.value.message("en")
+    assert str(tmp_path / "bge-reranker-v2-m3") in caught.value.message("zh")
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    pool = open_pool(tmp_path, reranker="mine", rerankers={"mine": {"path": "/nowhere/model"}})
+    reranker = pool.get()
+    assert reranker is not None
+    with pytest.raises(RerankingFailed, match="/nowhere/model does not exist"):
+        reranker.score("pump?", ["a text"])
+
+
+def test_a_failure_of_the_process_is_one_of_the_reranker(tmp_path: Path) -> None:
+    def fail(folder: Path, _: str, __: list[str]) -> Scores:
+        raise EmbeddingFailed(model=str(folder), reason="its process ended (SIGKILL)")
+
+    (tmp_path / "mine").mkdir()
+    reranker = open_pool(tmp_path, reranker="mine", score_pairs=fail).get()
+    assert reranker is not None
+    with pytest.raises(RerankingFailed, match="'mine' failed: its process ended"):
+        reranker.score("pump?", ["a text"])
+
+
+@pytest.mark.parametrize(
+    "reranker",
+    [
+        {},
+        {"path": "here", "base_url": "http://localhost:9"},
+        {"base_url": "localhost:9"},
+        {"path": "here", "format": "cohere"},
+        {"base_url": "http://localhost:9", "api_key": "密钥"},
+        {"base_url": "http://localhost:9", "timeout_s": 0},
+        {"path": "here", "languages": ["fr"]},
+    ],
+    ids=str,
+)
+def test_settings_of_a_reranker_that_cannot_work_are_refused(reranker: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"retrieval\.rerankers\.mine"):
+        retrieval(rerankers={"mine": reranker})
