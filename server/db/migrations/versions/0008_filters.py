@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("file", sa.Column("tags", sa.JSON(), nullable=True))
-    op.add_column("knowledge_base", sa.Column("min_relevance", sa.Float(), nullable=True))
+    op.add_column("knowledge_base", sa.Column("min_relevance", sa.Double(), nullable=True))
 
 
 def downgrade() -> None:
