@@ -6,9 +6,10 @@ from functools import lru_cache
 
 from benchmarks.question_sets import Question
 from benchmarks.refusals import words_of
-from server.chat.extractive import extract, is_introduction, share
+from server.chat.extractive import extract, is_introduction
 from server.chat.service import QUOTES
 from server.evaluation.metrics import mean
+from server.knowledge_base.best_sentence import share
 from server.knowledge_base.retrieval import Retrieval
 from server.knowledge_base.sentences import Sentence, split_sentences
 
@@ -86,7 +87,7 @@ def measure_answers(
 
     ``is_gated``: a question that the product refuses has no quotes.
     """
-    groups = (("", answered), ("odd.", [each for each in answered if each.is_odd]))
+    groups = (("", [each for each in answered if each.is_odd]), ("all.", answered))
     return {
         f"{group}sentence@{cut}": mean(
             [each.places[method] <= cut and (each.is_covered or not is_gated) for each in chosen]

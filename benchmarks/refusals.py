@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from server.chat.extractive import share
 from server.evaluation.metrics import mean
 from server.knowledge_base.analysis import analyze, index_text
+from server.knowledge_base.best_sentence import share
 from server.knowledge_base.retrieval import WEIGHED, Retrieval
 
 

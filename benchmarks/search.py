@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -132,6 +133,7 @@ def measure_inside(folder: Path, plan: Plan, questions: Sequence[str]) -> dict[s
             "restart_cpu_ms": 1000 * (time.process_time() - cpu),
         }
         say(f"legs at {largest}")
+        without = container.settings.retrieval.model_copy(update={"sentence_vectors": 0})
         with container.database.read() as session:
             kb = find_kb(session, largest)
             with container.indexes.use(session, kb, embedder) as indexes:
@@ -150,11 +152,40 @@ def measure_inside(folder: Path, plan: Plan, questions: Sequence[str]) -> dict[s
                     "lexical": lexical,
                     "dense": dense,
                     "embed_query": embedder.embed_query,
-                    "hybrid": lambda question: container.retriever.retrieve(largest, question),
+                    "hybrid": partial(container.retriever.retrieve, largest),
+                    "hybrid_without_sentence_vectors": partial(
+                        container.make_retriever(without).retrieve, largest
+                    ),
                 }
                 english = [text for text in questions if language_of(text) == "en"]
                 costs = {name: [cost(leg, text) for text in english] for name, leg in legs.items()}
-    return results | {f"{name}_cpu_ms": median(values) for name, values in costs.items()}
+        results |= {f"{name}_cpu_ms": median(values) for name, values in costs.items()}
+        return results | measure_words(container, plan, questions)
+
+
+def measure_words(container: Container, plan: Plan, questions: Sequence[str]) -> dict[str, float]:
+    """Return what the whole retrieval of a question costs without vectors, and stage by stage.
+
+    The stages are waiting times from the trace, the wholes are CPU times.
+    """
+    name, chunks = "words", plan.sizes[-1][1]
+    fill(container, name, chunks, model="none")
+    say(f"words alone, {name}")
+    container.retriever.retrieve(name, questions[0])
+    results: dict[str, float] = {}
+    for language in ("en", "zh"):
+        asked = [text for text in questions if language_of(text) == language]
+        costs, stages = [], []
+        for text in asked:
+            started = time.process_time()
+            found = container.retriever.retrieve(name, text)
+            costs.append(1000 * (time.process_time() - started))
+            stages.append(found.trace["timings_ms"])
+        results[f"words_alone.{language}.cpu_ms"] = median(costs)
+        for stage in stages[0]:
+            waits = [each[stage] for each in stages]
+            results[f"words_alone.{language}.{stage}_ms"] = median(waits)
+    return results
 
 
 def cost(leg: Callable[[str], object], question: str) -> float:

@@ -110,11 +110,13 @@ class RetrievalSettings(Section):
     lexical_weight: float = Field(ge=0, le=1)
     sentence_weight: float = Field(ge=0, le=1)
     sentence_vectors: int = Field(ge=0, le=100)
+    sentence_doubt: float = Field(ge=0, le=2)
     mmr_lambda: float = Field(ge=0, le=1)
     min_relevance: Literal["auto"] | Annotated[float, Field(ge=0, le=1)]
     reranker: str
     rerank_candidates: int = Field(ge=1, le=1000)
     rerankers: dict[str, RerankerSettings]
+    context_chars: int = Field(ge=0, le=10_000)
 
 
 class EmbeddingSettings(Section):

@@ -118,9 +118,9 @@ class FileFilter:
     """Which files a search may find: those that fulfil every condition; an empty one lets pass."""
 
     files: frozenset[str] = frozenset()  # names
-    folders: frozenset[str] = frozenset()  # in one of them, at any depth
+    folders: frozenset[str] = frozenset()  # in one of them, at any depth; no "/" at the end
     tags: frozenset[str] = frozenset()  # one of them at least
-    since: datetime | None = None  # their bytes last changed then or later
+    since: datetime | None = None  # in UTC; their bytes last changed then or later
     until: datetime | None = None
 
 

@@ -8,6 +8,7 @@ PAGES = Registry[object](
     {
         "chat": "webui_pages.chat:show",
         "knowledge_bases": "webui_pages.knowledge_bases:show",
+        "evaluation": "webui_pages.evaluation:show",
         "system": "webui_pages.system:show",
     },
 )

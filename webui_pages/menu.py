@@ -14,11 +14,13 @@ from webui_pages.session import errors_shown
 TITLES = {
     "chat": "shell.page_chat",
     "knowledge_bases": "shell.page_knowledge_bases",
+    "evaluation": "shell.page_evaluation",
     "system": "shell.page_system",
 }
 ICONS = {
     "chat": ":material/forum:",
     "knowledge_bases": ":material/library_books:",
+    "evaluation": ":material/fact_check:",
     "system": ":material/monitor_heart:",
 }
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import streamlit as st
@@ -16,6 +17,8 @@ from webui_pages.markup import plain
 
 logger = logging.getLogger(__name__)
 
+C = TypeVar("C", bound=ApiClient)
+
 
 @cache
 def settings() -> Settings:
@@ -25,8 +28,13 @@ def settings() -> Settings:
 
 def api() -> ApiClient:
     """Return the API as the person at this session may use it."""
+    return connected(ApiClient)
+
+
+def connected(kind: type[C]) -> C:
+    """Return a client of that kind, with the key and in the language of this session."""
     key = read_key(st.context.cookies)
-    return ApiClient(api_url(settings()), key=key, language=language())
+    return kind(api_url(settings()), key=key, language=language())
 
 
 def download_url(

@@ -267,7 +267,7 @@ def weigh(text: str, per_word: int) -> int:
 def text_of(source: SourceFound) -> str:
     """Return what a model is shown of a source."""
     passage = source.hit.passage
-    return "\n".join((passage.title, *passage.chunk.headings, passage.chunk.text))
+    return "\n".join((passage.title, *passage.chunk.headings, source.shown))
 
 
 def letters_of(text: str) -> str:

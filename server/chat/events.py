@@ -6,7 +6,8 @@ Knows no wire format.
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from server.datatypes import Hit, Quote
+from server.datatypes import FileFilter, Hit, Quote
+from server.knowledge_base.neighbours import Neighbours
 from server.llm.client import ChatTurn, Sampling
 
 Mode = Literal["llm", "extractive", "refusal"]
@@ -25,6 +26,7 @@ class Ask:
     sampling: Sampling = field(default_factory=Sampling)
     prompt_name: str = "default"
     conversation_id: str | None = None  # its turns are the history unless that is given
+    only: FileFilter = field(default_factory=FileFilter)  # files that the answer may rest on
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,12 @@ class SourceFound:
     number: int  # from 1
     hit: Hit
     quotes: tuple[Quote, ...] = ()
+    neighbours: Neighbours = field(default_factory=Neighbours)  # what a model is shown too
+
+    @property
+    def shown(self) -> str:
+        """The text that a model is shown."""
+        return f"{self.neighbours.before}{self.hit.passage.chunk.text}{self.neighbours.after}"
 
 
 @dataclass(frozen=True, slots=True)

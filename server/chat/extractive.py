@@ -11,32 +11,43 @@ from types import MappingProxyType
 from server.chat.citations import is_code, quote_text
 from server.chat.cues import asks_for_list, cues_of
 from server.datatypes import Chunk, Hit, Language, Quote
-from server.knowledge_base.analysis import analyze, language_of
+from server.knowledge_base.analysis import language_of
+from server.knowledge_base.best_sentence import Terms, frame_of, share, terms_asked, terms_of
 from server.knowledge_base.indexes import Weights
 from server.knowledge_base.sentences import Sentence, split_sentences
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """The weights of what speaks for a sentence; each feature is 0 to 1."""
+class Features:
+    """What speaks for a sentence, each 0 to 1, or in a model the weights of these."""
 
-    framed: float  # the question's terms in the sentence or the headings above it
+    framed: float  # share of the question's terms in the sentence or the headings above it
     followed: float  # … or in the sentence before it
-    words: float  # its words in the sentence alone
+    words: float  # share of its words in the sentence alone
     score: float  # of the hit
     cue: float  # the sentence shows what the question asks for
+    heading: float  # it is a heading or a question: context, not an answer
+
+    def weigh(self, found: "Features") -> float:
+        """Return the sum of a sentence's features by these weights."""
+        return (
+            self.framed * found.framed
+            + self.followed * found.followed
+            + self.words * found.words
+            + self.score * found.score
+            + self.cue * found.cue
+            + self.heading * found.heading
+        )
 
 
-# Conditional logit over the sentences of five hits, fitted on the even documents of CMRC 2018 and
-# XQuAD (passages and chunks of 500); the best sentence holds the answer on the odd ones in 83 % of
-# the questions to CMRC, 84 % XQuAD zh, 86 % XQuAD en passages, 83 % XQuAD en chunks.
-MODELS: Mapping[Language, Model] = MappingProxyType(
+# Conditional logit over the sentences of five hits, fitted by ``benchmarks.fit`` on the questions
+# to even documents of CMRC 2018 and XQuAD; docs/retrieval.md says what it reaches on the odd ones.
+MODELS: Mapping[Language, Features] = MappingProxyType(
     {
-        "zh": Model(framed=5.7, followed=7.4, words=2.9, score=4.4, cue=1.6),
-        "en": Model(framed=2.1, followed=2.5, words=3.3, score=6.1, cue=1.0),
+        "zh": Features(framed=5.7, followed=7.4, words=2.9, score=4.4, cue=1.6, heading=-4.0),
+        "en": Features(framed=2.1, followed=2.5, words=3.3, score=6.1, cue=1.0, heading=-4.0),
     }
 )
-HEADING_PENALTY = 4.0  # more than the words alone: a heading or question is context, not an answer
 FAR_BELOW = 1.1  # e^-1.1 = a third as likely as the best: not worth quoting beside it
 EQUAL = 0.01  # scores that differ by less are the same
 SAME = 0.8  # two sentences that share so much of their terms say the same
@@ -59,8 +70,8 @@ REFUSALS: Mapping[Language, str] = MappingProxyType(
 )
 WARNINGS: Mapping[Language, str] = MappingProxyType(
     {
-        "zh": "知识库中没有直接回答该问题的内容，最接近的原文是：",
-        "en": "Nothing in the knowledge base answers this directly. The closest passages are:",
+        "zh": "以下是最接近的原文，不确定是否直接回答了该问题：",
+        "en": "These passages come closest; it is uncertain whether they answer the question:",
     }
 )
 
@@ -84,8 +95,9 @@ class Candidate:
     end: int
     file: tuple[str, str]
     citation: int
+    features: Features
     score: float
-    terms: frozenset[str]
+    terms: Terms
 
     def overlaps(self, other: "Candidate") -> bool:
         """Return whether both quote the same place."""
@@ -105,18 +117,22 @@ def extract(
     Rows and list items are quoted whole, a lead-in with its short list. ``idf`` holds the weights
     of the question's terms. A quote's text is exactly the document's between its offsets.
     """
-    language = language_of(question)
-    asked = Asked(language, idf.words, terms_asked(language, idf), cues_of(question, language))
-    candidates = [
-        candidate
-        for citation, hit in enumerate(hits[:READ_HITS], 1)
-        for candidate in measure(hit, citation, asked)
-    ]
-    picked = pick(without_parts(candidates), limit)
+    picked = pick(without_parts(find_candidates(question, hits, idf)), limit)
     return tuple(
         Quote(each.text, each.citation, each.start, each.end, each.score)
         for each in join_rows(picked, hits)
     )
+
+
+def find_candidates(question: str, hits: Sequence[Hit], idf: Weights) -> list[Candidate]:
+    """Return every sentence of the first hits with its score."""
+    language = language_of(question)
+    asked = Asked(language, idf.words, terms_asked(language, idf), cues_of(question, language))
+    return [
+        candidate
+        for citation, hit in enumerate(hits[:READ_HITS], 1)
+        for candidate in measure(hit, citation, asked)
+    ]
 
 
 def is_supported(
@@ -129,14 +145,9 @@ def is_supported(
     terms = terms_asked(language_of(question), idf)
     return any(
         hit.legs.get("dense", UNRELATED) >= UNRELATED
-        and share(terms, frame_of(hit) | terms_of(hit.passage.chunk.text)) >= SUPPORTED
+        and share(terms, frame_of(hit.passage) | terms_of(hit.passage.chunk.text)) >= SUPPORTED
         for hit in (hits[quote.citation - 1] for quote in quotes)
     )
-
-
-def terms_asked(language: Language, idf: Weights) -> Mapping[str, float]:
-    """Return the terms by which texts are compared with a question in a language."""
-    return idf.grams if language == "zh" and idf.grams else idf.words
 
 
 def without_parts(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -177,22 +188,22 @@ def measure(hit: Hit, citation: int, asked: Asked) -> Iterator[Candidate]:
     """Yield every sentence of a hit with its score."""
     passage, model = hit.passage, MODELS[asked.language]
     text = passage.chunk.text
-    frame = frame_of(hit)
-    above: frozenset[str] = frozenset()  # the heading, question or lead-in over the sentence
-    before: frozenset[str] = frozenset()
+    frame = frame_of(passage)
+    above: Terms = frozenset()  # the heading, question or lead-in over the sentence
+    before: Terms = frozenset()
     sentences = split_sentences(text)
     for place, sentence in enumerate(sentences):
         terms = terms_of(sentence.text)
         introduces = is_introduction(sentence, text)
         end = end_of_list(sentences, place, text)
         framed = terms | frame | above
-        score = (
-            model.framed * share(asked.terms, framed)
-            + model.followed * share(asked.terms, framed | before)
-            + model.words * share(asked.words, terms)
-            + model.score * hit.score
-            + model.cue * any(cue.search(text[sentence.start : end]) for cue in asked.cues)
-            - HEADING_PENALTY * introduces
+        found = Features(
+            framed=share(asked.terms, framed),
+            followed=share(asked.terms, framed | before),
+            words=share(asked.words, terms),
+            score=hit.score,
+            cue=float(any(cue.search(text[sentence.start : end]) for cue in asked.cues)),
+            heading=float(introduces),
         )
         start = passage.chunk.start + sentence.start
         yield Candidate(
@@ -201,7 +212,8 @@ def measure(hit: Hit, citation: int, asked: Asked) -> Iterator[Candidate]:
             end=passage.chunk.start + end,
             file=(passage.knowledge_base, passage.file_name),
             citation=citation,
-            score=score,
+            features=found,
+            score=model.weigh(found),
             terms=terms,
         )
         before = terms
@@ -240,23 +252,6 @@ def find_block(row: Candidate, chunk: Chunk) -> tuple[int, int]:
     if not is_row or text.count("\n", start, end) >= LIST_LINES or end - start > LIST_CHARS:
         return row.start, row.end
     return chunk.start + start, chunk.start + end
-
-
-def frame_of(hit: Hit) -> frozenset[str]:
-    """Return the terms of the title and the headings above a hit."""
-    return terms_of("\n".join((hit.passage.title, *hit.passage.chunk.headings)))
-
-
-def terms_of(text: str) -> frozenset[str]:
-    """Return the words and grams of a text."""
-    terms = analyze(text)
-    return frozenset(terms.words).union(terms.grams)
-
-
-def share(weights: Mapping[str, float], found: frozenset[str]) -> float:
-    """Return the share of the weights whose terms are found."""
-    total = sum(weights.values())
-    return sum(weight for term, weight in weights.items() if term in found) / total if total else 0
 
 
 def is_introduction(sentence: Sentence, text: str) -> bool:

@@ -7,9 +7,10 @@ import logging
 import re
 import secrets
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from anyio import CancelScope
 from anyio.to_thread import run_sync
@@ -33,6 +34,7 @@ from server.errors import (
     ZhiwenError,
 )
 from server.knowledge_base.analysis import language_of
+from server.knowledge_base.neighbours import Neighbours, find_neighbours
 from server.knowledge_base.retrieval import Retrieval, Retriever
 from server.llm.client import ChatTurn, LlmClient, Sampling
 
@@ -66,7 +68,9 @@ class Draft:
     mode: Mode = "llm"
     model: str | None = None
     prompt: str | None = None  # as the model got it
+    shown: Sequence[SourceFound] = ()  # the sources in it, some with what stands around them
     notice: str | None = None  # why a weaker way of answering was taken
+    is_stopped: bool = False  # the reader left, or the model broke off
 
 
 class ChatService:
@@ -89,6 +93,7 @@ class ChatService:
         self.conversations = conversations
         self.chat = settings.chat
         self.limits = settings.llm
+        self.context_chars = settings.retrieval.context_chars
         self.default_kb = settings.kb.default
 
     def check_question(self, question: str) -> str:
@@ -130,6 +135,7 @@ class ChatService:
             question,
             top_k=ask.top_k,
             score_threshold=ask.score_threshold,
+            only=ask.only,
         )
         if not found.is_covered:
             return Prepared(ask, found, (), (), False, uses_llm and self.chat.on_empty == "llm")
@@ -163,11 +169,12 @@ class ChatService:
                     draft.pieces.append(piece)
                     yield Delta(piece)
         except (GeneratorExit, CancelledError, LanguageModelFailed):
+            draft.is_stopped = True
             if prepared.ask.conversation_id:
                 with CancelScope(shield=True):
-                    await run_sync(self._store, prepared, finish(prepared, draft, stopped=True))
+                    await run_sync(self._finish, prepared, draft)
             raise
-        yield await run_sync(self._store, prepared, finish(prepared, draft))
+        yield await run_sync(self._finish, prepared, draft)
 
     async def _write(self, prepared: Prepared, draft: Draft) -> AsyncGenerator[str]:
         """Yield the pieces of the answer: the model's, or if it fails at once, quotations."""
@@ -211,7 +218,8 @@ class ChatService:
         name = ask.prompt_name if prepared.sources else "empty"
         frame = self.prompts.render("knowledge_base_chat", name, values)
         room = self._room(ask.sampling) - count_tokens(frame)
-        values["context"], _ = fit_passages(prepared.sources, room * 3 // 4)
+        sources = await run_sync(self._add_neighbours, prepared.sources)
+        values["context"], draft.shown = fit_passages(sources, room * 3 // 4)
         prompt = self.prompts.render("knowledge_base_chat", name, values)
         history = fit_history(
             ask.history[-self.chat.max_history :] if self.chat.max_history else (),
@@ -233,9 +241,23 @@ class ChatService:
         answer = asked if asked and asked > 0 else self.limits.max_tokens
         return self.limits.context_tokens - min(answer, self.limits.context_tokens // 2)
 
-    def _store(self, prepared: Prepared, final: Final) -> Final:
-        """Keep the answer, and return it; if that fails, it says so and is given all the same."""
-        ask = prepared.ask
+    def _add_neighbours(self, sources: Sequence[SourceFound]) -> list[SourceFound]:
+        """Return the sources with what stands around them in their documents."""
+        with self.retriever.database.read() as session:
+            found = find_neighbours(
+                session, [source.hit for source in sources], chars=self.context_chars
+            )
+        return [
+            replace(source, neighbours=neighbours)
+            for source, neighbours in zip(sources, found, strict=True)
+        ]
+
+    def _finish(self, prepared: Prepared, draft: Draft) -> Final:
+        """Check the answer, keep it, and return it; checking a long one takes its time.
+
+        If it cannot be kept, it says so and is given all the same.
+        """
+        ask, final = prepared.ask, finish(prepared, draft)
         try:
             sources = describe_sources(prepared.sources)
             self.messages.add(
@@ -273,14 +295,15 @@ class ChatService:
                 yield piece
 
 
-def finish(prepared: Prepared, draft: Draft, *, stopped: bool = False) -> Final:
+def finish(prepared: Prepared, draft: Draft) -> Final:
     """Return the answer as far as it came, with its citations checked."""
     answer = "".join(draft.pieces).strip()
     grounded, notice = draft.mode == "extractive" and prepared.is_supported, draft.notice
     check = Check((), None, cites=False)
-    if draft.mode == "llm" and prepared.sources and not stopped:
+    if draft.mode == "llm" and prepared.sources and not draft.is_stopped:
         language = prepared.retrieval.language
-        check = check_answer(answer, prepared.sources, prepared.ask.question)
+        sources = (*draft.shown, *prepared.sources[len(draft.shown) :])
+        check = check_answer(answer, sources, prepared.ask.question)
         grounded, notice = check.is_grounded, describe_findings(check.findings, language) or None
         if not notice and not check.cites:
             notice = UNCITED[language]
@@ -290,9 +313,19 @@ def finish(prepared: Prepared, draft: Draft, *, stopped: bool = False) -> Final:
         mode=draft.mode,
         grounded=grounded,
         notice=notice,
-        trace=prepared.retrieval.trace | ({"prompt": draft.prompt} if draft.prompt else {}),
+        trace=prepared.retrieval.trace | (describe_prompt(draft) if draft.prompt else {}),
         model=draft.model,
-        stopped=stopped,
+        stopped=draft.is_stopped,
         findings=check.findings,
         cited_share=check.cited_share,
     )
+
+
+def describe_prompt(draft: Draft) -> dict[str, Any]:
+    """Return what a trace says of a prompt: its text, and which passages were widened how far."""
+    widened = []
+    for source in draft.shown:
+        if source.neighbours != Neighbours():
+            start, end = source.neighbours.span(source.hit.passage.chunk)
+            widened.append({"number": source.number, "start": start, "end": end})
+    return {"prompt": draft.prompt, "widened": widened}

@@ -140,6 +140,7 @@ class Runner:
         self.calibrate(kb_name)
         judge = self._make_judge(kb_id, kb_name, settings)
         values: list[dict[str, float]] = []
+        to_look_at = 0
         rows: list[RunQuestionRow] = []
         kept_at = time.monotonic()
         for order, question in enumerate(questions):
@@ -148,6 +149,7 @@ class Runner:
             expected = to_new(question)
             outcome, is_good = judge.judge(expected)
             values.append(values_of(expected, outcome))
+            to_look_at += not is_good
             rows.append(
                 RunQuestionRow(
                     run_id=run_id,
@@ -165,7 +167,7 @@ class Runner:
         metrics, counts = average(values)
         with self.database.write("end_run") as session:
             note_portion(session, run_id, rows)
-            summary = {"metrics": metrics, "counts": counts}
+            summary = {"metrics": metrics, "counts": counts, "to_look_at": to_look_at}
             end_run(session, run_id, "done", metrics=summary, total=len(questions))
 
     def _keep(self, run_id: int, rows: list[RunQuestionRow]) -> bool:

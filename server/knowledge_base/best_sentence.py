@@ -4,7 +4,6 @@ Knows sentences, terms and vectors; does not search.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -23,32 +22,22 @@ Vectors = NDArray[np.float32]
 Terms = frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class AskedTerms:
-    """The terms of a question by which sentences are compared with it, with their idf."""
-
-    weights: Mapping[str, float]
-
-    def share(self, found: Terms) -> float:
-        """Return the share of the weights whose terms are found, 0 to 1."""
-        total = sum(self.weights.values())
-        return (
-            sum(self.weights[term] for term in found & self.weights.keys()) / total
-            if total
-            else 0.0
-        )
+def terms_asked(language: Language, weights: Weights) -> Mapping[str, float]:
+    """Return the terms, with idf, by which texts are compared with a question in a language."""
+    return weights.grams if language == "zh" and weights.grams else weights.words
 
 
-def terms_asked(language: Language, weights: Weights) -> AskedTerms:
-    """Return what counts in a question: characters and pairs in Chinese, words in English."""
-    return AskedTerms(weights.grams if language == "zh" and weights.grams else weights.words)
+def share(weights: Mapping[str, float], found: Terms) -> float:
+    """Return the share of the weights whose terms are found, 0 to 1."""
+    total = sum(weights.values())
+    return sum(idf for term, idf in weights.items() if term in found) / total if total else 0.0
 
 
-def cover(passage: Passage, asked: AskedTerms) -> float:
+def cover(passage: Passage, asked: Mapping[str, float]) -> float:
     """Return the largest share of a question in one sentence with the headings above it, 0 to 1."""
     frame = frame_of(passage)
     sentences = terms_of_sentences(passage.chunk.text)
-    return max((asked.share(terms | frame) for terms in sentences), default=0.0)
+    return max((share(asked, terms | frame) for terms in sentences), default=0.0)
 
 
 def frame_of(passage: Passage) -> Terms:

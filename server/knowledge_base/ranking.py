@@ -71,6 +71,7 @@ class Ranking:
     fused: Matches
     embedder: Embedder | None  # None if ``dense`` is
     vector: NDArray[np.float32] | None  # of the question, (dimension,), with the embedder
+    allowed: int | None = None  # chunks that a filter lets pass; None: there is none
 
     def legs(self, chunk_id: int) -> dict[str, float]:
         """Return the scores of a candidate by leg."""
@@ -174,7 +175,8 @@ def rank(
         background=measures.background,
     )
     clock.note("fusion")
-    return Ranking(asked, measures, weights, lexical, dense, fused, embedder, vector)
+    passing = None if allowed is None else len(allowed)
+    return Ranking(asked, measures, weights, lexical, dense, fused, embedder, vector, passing)
 
 
 @lru_cache(maxsize=KEPT)

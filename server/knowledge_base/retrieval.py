@@ -34,7 +34,6 @@ from server.knowledge_base.trace import describe
 logger = logging.getLogger(__name__)
 
 WEIGHED = 10  # best hits whose sentences are compared, and whose evidence decides on coverage
-IN_DOUBT = 0.6  # no sentence holds so much of the question, by idf: its words may be others
 SPARE = 5  # candidates beyond those wanted, for those that repeat better ones
 
 EVERYTHING = FileFilter()
@@ -176,7 +175,8 @@ class Retriever:
             return hits
         asked = [rankings[hit.passage.knowledge_base] for hit in first]
         words = [ranking.cover(hit.passage) for ranking, hit in zip(asked, first, strict=True)]
-        reach = self.settings.sentence_vectors if max(words, default=0.0) < IN_DOUBT else 0
+        in_doubt = max(words, default=0.0) < self.settings.sentence_doubt
+        reach = self.settings.sentence_vectors if in_doubt else 0
         scored = []
         for place, (ranking, hit) in enumerate(zip(asked, first, strict=True)):
             vectors = self.sentences if place < reach else None
@@ -195,7 +195,7 @@ class Retriever:
             return hits, None
         told = {"model": self.settings.reranker}
         try:
-            reranker = self.rerankers.get()
+            reranker = self.rerankers.get(self.settings.reranker)
             if reranker is None or asked.language not in reranker.languages:
                 return hits, {**told, "skipped": "no_model_for_language"}
             first = hits[: self.settings.rerank_candidates]

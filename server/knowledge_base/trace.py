@@ -28,6 +28,7 @@ def describe(
                 "name": name,
                 "dense": "used" if ranking.dense is not None else "no_model_for_language",
                 "needed": ranking.measures.needed,
+                "chunks_allowed": ranking.allowed,
                 "lexical_candidates": len(ranking.lexical.ids),
                 "dense_candidates": len(ranking.dense.ids) if ranking.dense is not None else 0,
             }

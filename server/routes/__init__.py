@@ -16,6 +16,7 @@ ROUTERS: Registry[APIRouter] = Registry(
         "sources": "server.routes.sources:router",
         "evaluation": "server.routes.evaluation:router",
         "knowledge_bases": "server.routes.knowledge_bases:router",
+        "search": "server.routes.search:router",
         "split": "server.routes.split:router",
         "chat": "server.routes.chat:router",
         "conversations": "server.routes.conversations:router",

@@ -17,6 +17,7 @@ from server.llm.client import ChatTurn, Sampling
 from server.routes.dependencies import Objects
 from server.routes.errors import ERRORS, error_body
 from server.routes.sse import event, stream
+from server.schemas.filters import to_file_filter
 from server.schemas.native import ChatAnswer, ChatRequest, Message
 
 router = APIRouter(prefix="/api/v1", tags=["chat"], responses=ERRORS)
@@ -44,6 +45,7 @@ async def chat(request: Request, objects: Objects, body: ChatRequest) -> Respons
         sampling=Sampling(body.model, body.temperature, body.max_tokens),
         prompt_name=body.prompt_name,
         conversation_id=body.conversation_id,
+        only=to_file_filter(body.filter),
     )
     prepared = await objects.chat.prepare(ask)
     events = objects.chat.answer(prepared)

@@ -201,6 +201,7 @@ def describe_run(row: RunRow, kb_name: str, wanted: Language) -> Run:
         "knowledge_base": kb_name,
         "metrics": None,
         "counts": None,
+        "to_look_at": None,
         **(row.metrics or {}),
         "error": describe_error(read_error(row.error), wanted) if row.error else None,
     }

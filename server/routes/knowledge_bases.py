@@ -1,4 +1,4 @@
-"""``/api/v1/knowledge_bases``: knowledge bases, their files, search."""
+"""``/api/v1/knowledge_bases``: knowledge bases and their files."""
 
 from typing import Annotated
 
@@ -6,12 +6,12 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Form, Query, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 
-from server.chat.sources import describe_sources, number_hits
 from server.container import Container
 from server.datatypes import Language
 from server.db.knowledge_bases import count_incomplete
 from server.db.models import KnowledgeBaseRow
 from server.errors import InvalidRequest
+from server.knowledge_base.attributes import change_kb, tag_file
 from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.submission import AllRefused
 from server.routes.dependencies import Objects, Wanted
@@ -29,13 +29,13 @@ from server.routes.uploads import (
 from server.routes.versions import describe_file
 from server.schemas.jobs import Job, Reindex
 from server.schemas.native import (
+    ChangeFile,
+    ChangeKnowledgeBase,
     ChunkText,
     CreateKnowledgeBase,
     File,
     FileText,
     KnowledgeBase,
-    SearchAnswer,
-    SearchRequest,
     UploadedFile,
 )
 
@@ -67,6 +67,13 @@ def show_knowledge_base(objects: Objects, name: str) -> KnowledgeBase:
     with objects.database.read() as session:
         incomplete = count_incomplete(session, objects.settings.kb.coverage_limit, kb)
     return describe_kb(objects, kb, files, incomplete.get(kb.id, 0))
+
+
+@router.patch("/{name}", summary="Change a knowledge base")
+def change_knowledge_base(objects: Objects, name: str, body: ChangeKnowledgeBase) -> KnowledgeBase:
+    """Change what is said of a knowledge base, or from which relevance on it answers."""
+    change_kb(objects.database, name, **body.model_dump(exclude_unset=True))
+    return show_knowledge_base(objects, name)
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a knowledge base")
@@ -162,6 +169,13 @@ def reindex(objects: Objects, wanted: Wanted, name: str, body: Reindex) -> JSONR
     return accepted(read_job(objects, submitted.job.id, wanted))
 
 
+@router.patch("/{name}/files/{file_name:path}", summary="Tag a file")
+def change_file(objects: Objects, name: str, file_name: str, body: ChangeFile) -> File:
+    """Give a file these tags instead of those that it has."""
+    row = tag_file(objects.database, name, file_name, body.tags)
+    return describe_file(row, objects.settings.kb.coverage_limit)
+
+
 @router.delete("/{name}/files/{file_name:path}", status_code=204, summary="Delete a file")
 def delete_file(objects: Objects, name: str, file_name: str) -> None:
     """Delete a file with its chunks."""
@@ -215,22 +229,6 @@ def list_chunks(
     ]
 
 
-@router.post("/{name}/search", summary="Search")
-def search(objects: Objects, name: str, body: SearchRequest) -> SearchAnswer:
-    """Return the hits for a question, whether it is covered, and how they were found."""
-    question = objects.chat.check_question(body.query)
-    found = objects.retriever.retrieve(
-        name, question, top_k=body.top_k, score_threshold=body.score_threshold
-    )
-    return SearchAnswer.model_validate(
-        {
-            "covered": found.is_covered,
-            "hits": describe_sources(number_hits(found.hits)),
-            "trace": found.trace,
-        }
-    )
-
-
 def describe_outcome(outcome: Outcome, wanted: Language, coverage_limit: float) -> UploadedFile:
     """Return what became of a file as it is shown."""
     return UploadedFile(
@@ -255,6 +253,7 @@ def describe_kb(
         chunk_size=kb.chunk_size,
         chunk_overlap=kb.chunk_overlap,
         zh_title_enhance=kb.zh_title_enhance,
+        min_relevance=kb.min_relevance,
         files=files,
         incomplete_files=incomplete,
         revision=kb.revision,

@@ -94,6 +94,7 @@ def describe_file(row: FileRow, coverage_limit: float) -> File:
         coverage=describe_coverage(row, coverage_limit),
         source_id=row.source_id,
         origin=row.origin,
+        tags=row.tags or [],
     )
 
 

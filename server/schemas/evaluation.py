@@ -156,6 +156,7 @@ class Run(BaseModel):
     embedding_model: str
     metrics: dict[str, float] | None
     counts: dict[str, int] | None = Field(description="of how many questions each metric is")
+    to_look_at: int | None = Field(description="questions that are not good, once it is done")
     error: ErrorDetail | None
     created_at: datetime
     finished_at: datetime | None

@@ -21,6 +21,7 @@ Threshold = Annotated[
         description="Distance of the dense leg, 0 to 2, smaller is stricter; 2 lets all pass",
     ),
 ]
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Temperature = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False)]
 MaxTokens = Annotated[int, Field(strict=True, le=1_000_000)]
 ChunkSize = Annotated[

@@ -12,6 +12,7 @@ from server.schemas.fields import (
     MaxTokens,
     Question,
     Request,
+    Share,
     Temperature,
     Text,
     Threshold,
@@ -19,6 +20,9 @@ from server.schemas.fields import (
     TopK,
     Turn,
 )
+from server.schemas.filters import Filter, Tags
+
+MAX_SEARCHED = 100  # knowledge bases at once
 
 
 class CreateKnowledgeBase(Cutting):
@@ -27,6 +31,15 @@ class CreateKnowledgeBase(Cutting):
     name: KbName
     info: Text = Field(default="", max_length=2000)
     embedding_model: Text | None = None
+
+
+class ChangeKnowledgeBase(Request):
+    """What to change of a knowledge base; what is left out stays as it is."""
+
+    info: Text = Field(default="", max_length=2000)
+    min_relevance: Share | None = Field(
+        None, description="from which on a question counts as covered; null: as the settings say"
+    )
 
 
 class KnowledgeBase(BaseModel):
@@ -40,6 +53,9 @@ class KnowledgeBase(BaseModel):
     chunk_size: int
     chunk_overlap: int
     zh_title_enhance: bool
+    min_relevance: float | None = Field(
+        None, description="chosen for this one; null: as the settings say"
+    )
     files: int
     incomplete_files: int = Field(description="files that were not read in full")
     revision: int
@@ -83,6 +99,13 @@ class File(BaseModel):
     origin: str | None = Field(
         None, description='its address, or "sql:" and the id of its row or *'
     )
+    tags: list[str] = []
+
+
+class ChangeFile(Request):
+    """What to change of a file; its earlier tags go."""
+
+    tags: Tags
 
 
 class UploadedFile(BaseModel):
@@ -123,6 +146,13 @@ class SearchRequest(Request):
     query: Question
     top_k: TopK | None = None
     score_threshold: Threshold | None = None
+    filter: Filter | None = None
+
+
+class SearchAllRequest(SearchRequest):
+    """A search in several knowledge bases."""
+
+    knowledge_bases: list[KbName] = Field(min_length=1, max_length=MAX_SEARCHED)
 
 
 class Quotation(BaseModel):
@@ -147,7 +177,7 @@ class Source(BaseModel):
     start: int
     end: int
     text: str
-    score: float = Field(description="0 to 1 within this answer, higher is closer")
+    score: float = Field(description="0 to 1, higher is closer; the reranker's if it was asked")
     relevance: float = Field(description="0 to 1, comparable between questions")
     quotes: list[Quotation] = []
     url: str = Field(description="where the file can be downloaded")
@@ -173,6 +203,7 @@ class ChatRequest(Request):
     conversation_id: Text | None = None
     top_k: TopK | None = None
     score_threshold: Threshold | None = None
+    filter: Filter | None = None
     history: list[Turn] = Field(default_factory=list, max_length=1000)
     stream: bool = True
     model: Text | None = None

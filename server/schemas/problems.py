@@ -53,6 +53,22 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "folder": ("must be a name, not a folder", "必须是名称，不能是目录"),
     "broken_text": ("holds half of a character", "含有残缺的字符"),
+    "blank": ("must not be blank", "不能为空"),
+    "invisible": (
+        "must not have control or invisible characters",
+        "不能含控制字符或不可见字符",
+    ),
+    "no_moment": ("is outside the calendar", "超出日历范围"),
+    "no_span": ("since must not be later than until", "since 不得晚于 until"),
+    "datetime_type": ("must be a time as text", "必须是文本形式的时间"),
+    "datetime_parsing": (
+        "must be a time such as 2024-05-31T08:00:00Z",
+        "必须是时间，例如 2024-05-31T08:00:00Z",
+    ),
+    "datetime_from_date_parsing": (
+        "must be a time such as 2024-05-31T08:00:00Z",
+        "必须是时间，例如 2024-05-31T08:00:00Z",
+    ),
     "literal_error": ("must be {expected}", "必须是 {expected}"),
 }
 
@@ -68,7 +84,7 @@ def describe_problem(problem: Mapping[str, Any], language: Language) -> str:
     place = ".".join(str(part) for part in problem["loc"][1:])
     if problem["type"] == "json_invalid":
         place = ""  # it holds an offset, not a field
-    known = TEXTS.get(problem["type"])
+    known = TEXTS.get(kind_of(problem))
     text = str(problem["msg"])
     if known:
         facts = dict(problem.get("ctx", {}))
@@ -77,6 +93,16 @@ def describe_problem(problem: Mapping[str, Any], language: Language) -> str:
             facts["expected"] = expected.replace("', '", "'、'").replace("' or '", "' 或 '")
         text = known[1 if language == "zh" else 0].format(**facts)
     value = repr(problem.get("input"))
-    is_whole = problem["type"] in ("missing", "json_invalid", "model_attributes_type")
+    is_whole = kind_of(problem) in ("missing", "json_invalid", "model_attributes_type")
     came = "" if is_whole or len(value) > VALUE_CHARS else f" ({value})"
     return f"{place} {text}{came}".strip()
+
+
+def kind_of(problem: Mapping[str, Any]) -> str:
+    """Return the type of a problem, which pydantic does not always choose by what came."""
+    kind = str(problem["type"])
+    if kind in ("too_long", "too_short") and isinstance(problem["input"], str):
+        return f"string_{kind}"
+    if kind == "model_attributes_type" and len(problem["loc"]) > 1:
+        return "model_type"  # a field and not the body
+    return kind

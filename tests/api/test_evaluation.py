@@ -119,6 +119,7 @@ def test_each_question_of_a_run_can_be_looked_at(client: TestClient) -> None:
     assert (foreign["outcome"]["is_covered"], foreign["is_good"]) == (False, True)
     bad = client.get(place, params={"is_good": "false"}).json()
     assert warranty in bad
+    assert client.get(place.removesuffix("/questions")).json()["to_look_at"] == len(bad)
     assert pump not in bad
     assert client.get(place, params={"offset": 1, "limit": 1}).json() == [warranty]
 

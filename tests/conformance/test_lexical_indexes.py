@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from server.knowledge_base.analysis import analyze, language_of
-from server.knowledge_base.indexes import LEXICAL_INDEXES, DamagedIndex, LexicalIndex
+from server.knowledge_base.indexes import LEXICAL_INDEXES, DamagedIndex, LexicalIndex, Matches
 
 Make = Callable[[], LexicalIndex]
 TEXTS = ["The pump is noisy at night.", "水泵在夜里有噪声。", "The lamp and the pump", "灯具"]
@@ -81,6 +82,53 @@ def test_equal_scores_come_in_the_order_of_their_ids(index: LexicalIndex) -> Non
 def test_at_most_k_chunks_are_returned(index: LexicalIndex) -> None:
     add(index, 1, c1="pump", c2="pump", c3="pump")
     assert len(index.search(analyze("pump"), 2, language="en").ids) == 2
+
+
+def find_among(index: LexicalIndex, question: str, allowed: list[int], k: int = 10) -> Matches:
+    terms, ids = analyze(question), np.array(allowed, np.int64)
+    return index.search(terms, k, language=language_of(question), allowed=ids)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [([7, 5], [5, 7]), ([6], []), ([99, 5, 5], [5]), ([], []), ([-1, 2**40], [])],
+    ids=["some", "without the term", "unknown and twice", "none", "unknown"],
+)
+def test_only_allowed_chunks_are_found(
+    index: LexicalIndex, allowed: list[int], expected: list[int]
+) -> None:
+    add(index, 1, c4="pump", c5="pump", c6="lamp", c7="pump valve")
+    assert find_among(index, "pump", allowed).ids.tolist() == expected
+
+
+def test_what_is_allowed_changes_no_score(index: LexicalIndex) -> None:
+    add(index, 1, **{f"c{n}": f"pump {'valve ' * n}" for n in range(20)})
+    free = index.search(analyze("pump valve"), 20, language="en")
+    some = find_among(index, "pump valve", list(range(0, 20, 3)))
+    expected = dict(zip(free.ids.tolist(), free.scores.tolist(), strict=True))
+    found = dict(zip(some.ids.tolist(), some.scores.tolist(), strict=True))
+    assert found == pytest.approx({chunk_id: expected[chunk_id] for chunk_id in range(0, 20, 3)})
+
+
+def test_the_best_of_the_allowed_chunks_are_kept(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump pump pump", c2="pump pump", c3="pump valve hose")
+    assert find_among(index, "pump", [3, 2], k=1).ids.tolist() == [2]
+
+
+def test_allowed_chunks_are_found_in_chinese(index: LexicalIndex) -> None:
+    add(index, 1, c1=TEXTS[1], c2="水泵在白天没有噪声。")
+    assert find_among(index, "水泵的噪声", [2]).ids.tolist() == [2]
+
+
+def test_a_removed_chunk_is_not_found_though_it_is_allowed(index: LexicalIndex) -> None:
+    add(index, 1, c1="pump", c2="pump")
+    index.apply(2, add=[], remove=[1])
+    assert find_among(index, "pump", [1, 2]).ids.tolist() == [2]
+
+
+def test_many_chunks_may_be_allowed(index: LexicalIndex) -> None:
+    add(index, 1, c5="pump", c50000="pump")
+    assert find_among(index, "pump", list(range(10, 60_000))).ids.tolist() == [50_000]
 
 
 def test_a_question_without_terms_finds_nothing(index: LexicalIndex) -> None:

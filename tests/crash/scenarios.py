@@ -153,6 +153,15 @@ def talk(api: Api) -> httpx.Response:
     return api.request("DELETE", path)
 
 
+def note(api: Api) -> httpx.Response:
+    """Tag a file and change what is said of its knowledge base."""
+    tagged = api.request("PATCH", FILE_A, json={"tags": ["weights"]})
+    if tagged.is_error:
+        return tagged
+    changes = {"info": "What items weigh", "min_relevance": 0.4}
+    return api.request("PATCH", f"/knowledge_bases/{KB}", json=changes)
+
+
 def write_shop(folder: Folder) -> None:
     """Lay a database beside the data folder, for a source."""
     shop = folder.root / "shop" / "shop.db"
@@ -329,6 +338,7 @@ SCENARIOS: Sequence[Scenario] = (
         },
         only=("new_source", "begin_sync", "source_job", "end_sync", "delete_source"),
     ),
+    Scenario("tag a file and describe a knowledge base", note, after=BEFORE, accepted=(200,)),
     Scenario("have a conversation", talk, after=BEFORE, accepted=(204,)),
     Scenario("measure with a test set", evaluate, after=BEFORE, accepted=(204,)),
 )

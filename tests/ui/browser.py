@@ -14,7 +14,7 @@ REQUIRED = "ZHIWEN_REQUIRE_BROWSER"
 ARGUMENTS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 # Opened below the root, Streamlit first looks for its server beside the page, then at the root.
 # Each look that fails is a line on the console; nothing of ours can keep it from looking.
-HARMLESS = re.compile(r"/(chat|knowledge_bases|system)/_stcore/(health|host-config)$")
+HARMLESS = re.compile(r"/(chat|knowledge_bases|evaluation|system)/_stcore/(health|host-config)$")
 
 
 def find_chromium() -> str:

@@ -10,6 +10,7 @@ from tests.ui.conftest import Open
 PAGES = {
     "/": ("What would you like to know?", "想了解什么？"),
     "/knowledge_bases": ("Knowledge bases", "知识库"),
+    "/evaluation": ("Evaluation", "评测"),
     "/system": ("System", "系统"),
 }
 

@@ -1,4 +1,4 @@
-"""The reranker that the settings name, built once. Knows no models and no retrieval."""
+"""Rerankers by name, each built once. Knows no models and no retrieval."""
 
 import threading
 from pathlib import Path
@@ -22,7 +22,7 @@ CATALOGUE = {
 
 
 class RerankerPool:
-    """From the name in the settings to a reranker; safe to use from several threads.
+    """From the name of a reranker to one for all; safe to use from several threads.
 
     ``root`` is the folder that holds model folders, each called by the last part of its hub id.
     """
@@ -32,27 +32,26 @@ class RerankerPool:
         self.root = root
         self.score_pairs = score_pairs
         self._lock = threading.Lock()
-        self._built: Reranker | None = None
+        self._built: dict[str, Reranker] = {}
 
-    def get(self) -> Reranker | None:
-        """Return the reranker, whose model is not loaded yet, or None if the settings name none.
+    def get(self, name: str) -> Reranker | None:
+        """Return the reranker of a name, which loads its model when first used; None for "".
 
         Raises:
             RerankingFailed: the name says neither a reranker of the settings nor a folder.
         """
-        name = self.settings.reranker
         with self._lock:
-            if name and self._built is None:
+            if name and name not in self._built:
                 chosen = self._find(name)
                 make = RERANKERS.get("http" if chosen.base_url else "cross_encoder")
-                self._built = make(name, chosen, score_pairs=self.score_pairs)
-            return self._built
+                self._built[name] = make(name, chosen, score_pairs=self.score_pairs)
+            return self._built.get(name)
 
     def close(self) -> None:
-        """Close the reranker, if one was built."""
+        """Close those that were built."""
         with self._lock:
-            if self._built:
-                self._built.close()
+            for reranker in self._built.values():
+                reranker.close()
 
     def _find(self, name: str) -> RerankerSettings:
         """Return the settings of a name, else those of a folder: a whole path, or one of ours."""

@@ -1,5 +1,7 @@
 """Answers of a model compared with their sources."""
 
+from dataclasses import replace
+
 import pytest
 
 from server.chat.claims import MAX_FINDINGS, Check, check_answer
@@ -9,6 +11,7 @@ from server.chat.sources import number_hits
 from server.datatypes import Chunk, Hit, Passage
 from server.knowledge_base.analysis import analyze
 from server.knowledge_base.indexes import Weights
+from server.knowledge_base.neighbours import Neighbours
 from tests.api.documents import CANTEEN_ZH, GARDEN_EN, LEAVE_ZH, PUMP_EN
 from tests.unit.chat.test_context import source
 
@@ -117,6 +120,16 @@ def test_saying_that_something_is_not_known_needs_no_source() -> None:
 def test_an_answer_without_any_citation_is_not_grounded() -> None:
     checked = check("It is a very good pump.")
     assert (checked.findings, checked.cited_share, checked.is_grounded) == ((), 0, False)
+
+
+def test_what_a_model_was_shown_around_a_chunk_counts_as_its_source() -> None:
+    answer = "It runs on 48 volts [1]. “The tank holds a hundred litres” [1]."
+    shown = replace(
+        PUMP, neighbours=Neighbours("It runs on 48 volts. ", " The tank holds a hundred litres.")
+    )
+    assert [each.kind for each in check(answer).findings] == ["figure_not_found", "quote_not_found"]
+    assert check(answer, sources=[shown, LEAVE]).is_grounded
+    assert not check(answer.replace("[1]", "[2]"), sources=[shown, LEAVE]).is_grounded
 
 
 @pytest.mark.parametrize("document", [PUMP_EN, LEAVE_ZH, CANTEEN_ZH, GARDEN_EN])

@@ -288,10 +288,10 @@ def test_a_stray_backtick_hides_no_citation() -> None:
     [
         (
             "How many?",
-            "Nothing in the knowledge base answers this directly. "
-            "The closest passages are:\nEight. [1]",
+            "These passages come closest; it is uncertain whether they answer the question:\n"
+            "Eight. [1]",
         ),
-        ("多少？", "知识库中没有直接回答该问题的内容，最接近的原文是：\nEight. [1]"),
+        ("多少？", "以下是最接近的原文，不确定是否直接回答了该问题：\nEight. [1]"),
     ],
 )
 def test_an_answer_without_support_says_so_first(question: str, answer: str) -> None:
