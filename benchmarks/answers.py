@@ -188,9 +188,7 @@ def measure_baselines(outcome: Outcome) -> Figures:
     return {
         **label(f"first_sentence.{name}", measure_answers(answered, "first_sentence", cuts=1)),
         **label(f"word_coverage.{name}", measure_answers(answered, "word_coverage")),
-        **label(
-            f"word_coverage.refusal.{name}", measure_coverage(outcome.own, foreign)
-        ),
+        **label(f"word_coverage.refusal.{name}", measure_coverage(outcome.own, foreign)),
         **label(f"word_coverage.refusal.{name}.half", measure_coverage(*outcome.half)),
     }
 

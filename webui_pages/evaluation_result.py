@@ -90,15 +90,16 @@ def show_questions(client: EvaluationClient, base: str, run: Run) -> None:
     )
     if only_bad and bad is not None:
         total = bad
-    if not total:
-        st.success(text("evaluation.none_bad"), icon=":material/check_circle:")
-        return
-    pages = ceil(total / ON_A_PAGE)
+    pages = max(1, ceil(total / ON_A_PAGE))
     key = f"evaluation_outcomes_{run.id}_{only_bad}"
     offset = (min(st.session_state.get(key, 1), pages) - 1) * ON_A_PAGE
     asked = client.outcomes(run.id, only_bad=only_bad, offset=offset, limit=ON_A_PAGE)
+    if not asked:
+        words = text("evaluation.none_bad") if only_bad else text("evaluation.none_asked")
+        st.info(words, icon=":material/info:")
     with st.container(key="evaluation_outcomes"):
-        draw_head()
+        if asked:
+            draw_head()
         for place, each in enumerate(asked, offset):
             draw_row(base, each, f"{run.id}_{only_bad}_{place}")
     if pages > 1:

@@ -39,7 +39,8 @@ def repeats(one: str, other: str) -> bool:
     if one == other:
         return True
     terms, others = terms_of(one), terms_of(other)
-    if similarity(terms, others) < SAME:
+    smaller, larger = sorted((len(terms), len(others)))
+    if smaller < SAME * larger or similarity(terms, others) < SAME:
         return False
     has_other_code = any(any(map(str.isdigit, term)) for term in terms ^ others)
     return not has_other_code and find_decisive(one) == find_decisive(other)

@@ -41,9 +41,7 @@ def upload(page: Page, folder: Path) -> None:
     expect(dialog).to_have_count(0)
 
 
-def test_a_person_measures_and_looks_at_what_went_wrong(
-    open_page: Open, product: Product, tmp_path: Path
-) -> None:
+def test_a_person_measures_and_looks_at_what_went_wrong(open_page: Open, tmp_path: Path) -> None:
     page = open_page("/evaluation?kb=handbook")
     expect(page.get_by_text("Make your first test set")).to_be_visible()
     upload(page, tmp_path)
@@ -61,7 +59,17 @@ def test_a_person_measures_and_looks_at_what_went_wrong(
     opened.value.close()
 
 
-def test_two_runs_are_compared(open_page: Open, product: Product, tmp_path: Path) -> None:
+def test_the_questions_are_downloaded(open_page: Open, product: Product) -> None:
+    product.api("POST", SETS, json={"name": "mine", "questions": QUESTIONS})
+    page = open_page("/evaluation?kb=handbook")
+    page.get_by_role("radio", name="Questions (4)").click()
+    with page.expect_download() as downloaded:
+        page.get_by_role("button", name="Download").click()
+    assert downloaded.value.suggested_filename == "mine.yaml"
+    assert "How much does the pump move?" in downloaded.value.path().read_text("utf-8")
+
+
+def test_two_runs_are_compared(open_page: Open, tmp_path: Path) -> None:
     page = open_page("/evaluation?kb=handbook")
     upload(page, tmp_path)
     page.get_by_role("button", name="Measure 4 questions").click()

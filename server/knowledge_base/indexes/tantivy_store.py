@@ -304,9 +304,7 @@ def limit_to(
 
     chunks = tantivy.Query.term_set_query(index.schema, "chunk_id", allowed.tolist())
     silent = tantivy.Query.const_score_query(chunks, 0.0)
-    return tantivy.Query.boolean_query(
-        [(tantivy.Occur.Must, query), (tantivy.Occur.Must, silent)]
-    )
+    return tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, silent)])
 
 
 def collect(searcher: "tantivy.Searcher", query: "tantivy.Query", k: int) -> Matches:

@@ -219,7 +219,7 @@ def test_four_times_the_text_is_four_times_the_work() -> None:
 
 def test_only_the_best_hits_are_read() -> None:
     answer = hit("The lamp is replaced after 9,000 hours.", file="last.md", score=0.1)
-    others = [hit(f"Nothing on {number}.", file=f"{number}.md") for number in range(8)]
+    others = [hit(f"Nothing on {number}.", file=f"{number}.md", score=0.2) for number in range(8)]
     assert ask("When is the lamp replaced?", *others[:7], answer)[0].citation == 8
     assert all(each.citation < 9 for each in ask("When is the lamp replaced?", *others, answer))
 
