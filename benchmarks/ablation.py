@@ -2,12 +2,10 @@
 
 ``python -m benchmarks.ablation --data FOLDER --name SET [--name SET ...] --json``
 
-``SET.MODE.all`` is the product; the others say what is different. ``cpu_ms`` is the CPU time of a
-question, with nothing left in memory from the questions of the variant before.
+``SET.MODE.all`` is the product; the others say what is different.
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -22,8 +20,7 @@ from benchmarks.upload import KB, choose_files, create, ingest
 from server.container import Container
 from server.evaluation.metrics import judge, measure
 from server.knowledge_base.analysis import Terms, language_of
-from server.knowledge_base.best_sentence import terms_of, terms_of_sentences
-from server.knowledge_base.ranking import Asked, terms_indexed
+from server.knowledge_base.ranking import Asked
 from server.knowledge_base.retrieval import Retriever
 
 MODES = ("passages", "chunk250", "chunk500")
@@ -77,17 +74,14 @@ def run(questions: QuestionSet, mode: str) -> dict[str, float]:
         pieces = list(read_pieces(container, questions, files))
         gold = [find_gold(question, pieces, mode) for question in questions.questions]
         for variant, retriever in make_variants(container, questions):
-            forget()
-            judged, started = [], time.process_time()
+            judged = []
             pairs = zip(questions.questions, gold, strict=True)
             for question, right in tqdm(pairs, desc=variant, file=sys.stderr, mininterval=2):
                 found = retriever.retrieve(KB, question.text, top_k=10)
                 judged.append(judge([str(hit.passage.chunk_id) for hit in found.hits], right))
-            spent = 1000 * (time.process_time() - started) / len(judged)
             figures = measure(judged)
             prefix = f"{questions.name}.{mode}.{variant}"
             results |= {f"{prefix}.{name}": figures[name] for name in SHOWN}
-            results[f"{prefix}.cpu_ms"] = spent
     return results
 
 
@@ -110,12 +104,6 @@ def make_variants(container: Container, questions: QuestionSet) -> Iterator[tupl
     else:
         yield "without_pairs", WordsOnly(*parts, settings=settings)
         yield "without_segments", GramsOnly(*parts, settings=settings)
-
-
-def forget() -> None:
-    """Empty what is kept of the passages met last."""
-    for kept in (terms_of, terms_of_sentences, terms_indexed):
-        kept.cache_clear()
 
 
 if __name__ == "__main__":

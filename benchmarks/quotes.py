@@ -9,7 +9,7 @@ from benchmarks.refusals import words_of
 from server.chat.extractive import extract, is_introduction
 from server.chat.service import QUOTES
 from server.evaluation.metrics import mean
-from server.knowledge_base.best_sentence import share
+from server.knowledge_base.best_sentence import ask_terms
 from server.knowledge_base.retrieval import Retrieval
 from server.knowledge_base.sentences import Sentence, split_sentences
 
@@ -70,8 +70,8 @@ def covering_sentences(found: Retrieval) -> list[Quoted]:
         for hit in found.hits
         for sentence in sentences_of(hit.passage.chunk.text)
     ]
-    weights = found.weights.words
-    return sorted(sentences, key=lambda each: -share(weights, words_of(each[1])))[:QUOTES]
+    weights = ask_terms(found.weights.words)
+    return sorted(sentences, key=lambda each: -weights.share(words_of(each[1])))[:QUOTES]
 
 
 @lru_cache(maxsize=8192)

@@ -8,7 +8,7 @@ import numpy as np
 
 from server.evaluation.metrics import mean
 from server.knowledge_base.analysis import analyze, index_text
-from server.knowledge_base.best_sentence import share
+from server.knowledge_base.best_sentence import ask_terms
 from server.knowledge_base.retrieval import WEIGHED, Retrieval
 
 
@@ -25,7 +25,10 @@ def decide(found: Retrieval) -> Decision:
     """Return the product's decision on a question and the baseline's figure."""
     # The trace has the hits that were weighed; top_k may have cut them short in the answer.
     weighed = [float(each["relevance"]) for each in found.trace["candidates"][:WEIGHED]]
-    shares = (share(found.weights.words, words_of(index_text(hit.passage))) for hit in found.hits)
+    shares = (
+        ask_terms(found.weights.words).share(words_of(index_text(hit.passage)))
+        for hit in found.hits
+    )
     return Decision(found.is_covered, max(weighed, default=0.0), max(shares, default=0.0))
 
 

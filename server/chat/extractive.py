@@ -12,7 +12,15 @@ from server.chat.citations import is_code, quote_text
 from server.chat.cues import asks_for_list, cues_of
 from server.datatypes import Chunk, Hit, Language, Quote
 from server.knowledge_base.analysis import language_of
-from server.knowledge_base.best_sentence import Terms, frame_of, share, terms_asked, terms_of
+from server.knowledge_base.best_sentence import (
+    AskedTerms,
+    Terms,
+    ask_terms,
+    frame_of,
+    terms_asked,
+    terms_of,
+    terms_of_sentences,
+)
 from server.knowledge_base.indexes import Weights
 from server.knowledge_base.sentences import Sentence, split_sentences
 
@@ -81,8 +89,8 @@ class Asked:
     """A question as sentences are measured by it."""
 
     language: Language
-    words: Mapping[str, float]
-    terms: Mapping[str, float]  # the grams of a Chinese question, the words of an English one
+    words: AskedTerms
+    terms: AskedTerms  # the grams of a Chinese question, the words of an English one
     cues: tuple[re.Pattern[str], ...]
 
 
@@ -127,7 +135,9 @@ def extract(
 def find_candidates(question: str, hits: Sequence[Hit], idf: Weights) -> list[Candidate]:
     """Return every sentence of the first hits with its score."""
     language = language_of(question)
-    asked = Asked(language, idf.words, terms_asked(language, idf), cues_of(question, language))
+    asked = Asked(
+        language, ask_terms(idf.words), terms_asked(language, idf), cues_of(question, language)
+    )
     return [
         candidate
         for citation, hit in enumerate(hits[:READ_HITS], 1)
@@ -145,7 +155,7 @@ def is_supported(
     terms = terms_asked(language_of(question), idf)
     return any(
         hit.legs.get("dense", UNRELATED) >= UNRELATED
-        and share(terms, frame_of(hit.passage) | terms_of(hit.passage.chunk.text)) >= SUPPORTED
+        and terms.share(frame_of(hit.passage) | terms_of(hit.passage.chunk.text)) >= SUPPORTED
         for hit in (hits[quote.citation - 1] for quote in quotes)
     )
 
@@ -192,15 +202,15 @@ def measure(hit: Hit, citation: int, asked: Asked) -> Iterator[Candidate]:
     above: Terms = frozenset()  # the heading, question or lead-in over the sentence
     before: Terms = frozenset()
     sentences = split_sentences(text)
-    for place, sentence in enumerate(sentences):
-        terms = terms_of(sentence.text)
+    for place, terms in enumerate(terms_of_sentences(text)):
+        sentence = sentences[place]
         introduces = is_introduction(sentence, text)
         end = end_of_list(sentences, place, text)
         framed = terms | frame | above
         found = Features(
-            framed=share(asked.terms, framed),
-            followed=share(asked.terms, framed | before),
-            words=share(asked.words, terms),
+            framed=asked.terms.share(framed),
+            followed=asked.terms.share(framed | before),
+            words=asked.words.share(terms),
             score=hit.score,
             cue=float(any(cue.search(text[sentence.start : end]) for cue in asked.cues)),
             heading=float(introduces),

@@ -5,6 +5,7 @@ that says that a passage is about a question.
 """
 
 import threading
+from collections import defaultdict
 from statistics import fmean
 
 from embeddings import Embedder
@@ -18,8 +19,9 @@ class Backgrounds:
     """The backgrounds of the models in use, each measured with the first question."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._known: dict[str, float] = {}
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._lock = threading.Lock()  # guards the turns; nobody waits for a model with it
 
     def get(self, embedder: Embedder) -> float:
         """Return the mean cosine of questions with texts on other subjects, 0 to 0.9.
@@ -28,10 +30,13 @@ class Backgrounds:
             EmbeddingFailed: the model fails.
         """
         name = embedder.generation
-        with self._lock:
-            if name not in self._known:
-                self._known[name] = measure(embedder)
-            return self._known[name]
+        if name not in self._known:
+            with self._lock:
+                turn = self._turns[name]
+            with turn:
+                if name not in self._known:
+                    self._known[name] = measure(embedder)
+        return self._known[name]
 
 
 def measure(embedder: Embedder) -> float:

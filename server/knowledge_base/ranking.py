@@ -6,7 +6,6 @@ Knows indexes, scores and passages; does not know prompts, answers or the databa
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +13,11 @@ from numpy.typing import NDArray
 from embeddings import Embedder
 from server.datatypes import Language, Passage
 from server.knowledge_base.analysis import Terms, analyze, index_text, language_of
-from server.knowledge_base.best_sentence import SentenceVectors, cover, terms_asked
+from server.knowledge_base.best_sentence import AskedTerms, cover, keep, terms_asked
 from server.knowledge_base.derived import KbIndexes
 from server.knowledge_base.fusion import fuse
 from server.knowledge_base.indexes import Matches, Weights
 from server.knowledge_base.relevance import Calibration, Evidence, weigh_evidence
-
-KEPT = 2048  # passages whose terms stay at hand, about 10 KB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,14 @@ class Asked:
     terms: Terms
     depth: int  # candidates that each leg gives
     threshold: float  # distance 2 - 2 * cosine up to which the dense leg counts
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A question as a model sees it that knows its language."""
+
+    embedder: Embedder
+    vector: NDArray[np.float32]  # (dimension,), unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,13 @@ class Ranking:
     lexical: Matches
     dense: Matches | None  # None: no model knows the language of the question
     fused: Matches
-    embedder: Embedder | None  # None if ``dense`` is
-    vector: NDArray[np.float32] | None  # of the question, (dimension,), with the embedder
-    allowed: int | None = None  # chunks that a filter lets pass; None: there is none
+    probe: Probe | None  # None if ``dense`` is
+    allowed: int | None  # chunks that a filter lets pass; None: there is none
+
+    @property
+    def asked_terms(self) -> AskedTerms:
+        """The terms by which sentences are compared with the question."""
+        return terms_asked(self.asked.language, self.weights)
 
     def legs(self, chunk_id: int) -> dict[str, float]:
         """Return the scores of a candidate by leg."""
@@ -99,36 +108,29 @@ class Ranking:
 
     def cover(self, passage: Passage) -> float:
         """Return the largest share of the question in one sentence of a candidate, 0 to 1."""
-        return cover(passage, terms_asked(self.asked.language, self.weights))
+        return cover(passage, self.asked_terms)
 
-    def best_sentence(
-        self, passage: Passage, words: float, vectors: SentenceVectors | None
-    ) -> float:
+    def best_sentence(self, passage: Passage, words: float, cosine: float | None) -> float:
         """Return how well the best sentence of a candidate fits, 0 to 1.
 
-        It is measured as the passage is: by words, of which it covers that share, and by vectors;
-        without ``vectors`` of the sentences, by that of the passage.
-
-        Raises:
-            EmbeddingFailed: the model fails.
+        It is measured as the passage is: by words, of which it covers that share, and by vectors.
+        ``cosine`` is that of the closest sentence, None if it is not known.
         """
-        cosine = self._cosine(passage)
-        if cosine is None or self.embedder is None or self.vector is None:
+        whole = self._cosine(passage)
+        if whole is None:
             return words
-        if vectors is not None:
-            of_sentence = vectors.closest(passage.chunk.text, self.vector, self.embedder)
-            cosine = max(cosine, of_sentence)
+        closeness = self._closeness(whole if cosine is None else max(whole, cosine))
         share = self.measures.lexical_weight
-        return share * words + (1 - share) * self._closeness(cosine)
+        return share * words + (1 - share) * closeness
 
     def _cosine(self, passage: Passage) -> float | None:
         """Return the cosine of a passage, at most; None where vectors carry no meaning.
 
         What the dense leg did not find is no closer than the last that it found.
         """
-        if self.dense is None or self.embedder is None or not len(self.dense.ids):
+        if self.dense is None or self.probe is None or not len(self.dense.ids):
             return None
-        if language_of(passage.chunk.text) not in self.embedder.languages:
+        if language_of(passage.chunk.text) not in self.probe.embedder.languages:
             return None
         place = np.flatnonzero(self.dense.ids == passage.chunk_id)
         return float(self.dense.scores[place[0] if len(place) else -1])
@@ -141,7 +143,7 @@ class Ranking:
 def rank(
     asked: Asked,
     indexes: KbIndexes,
-    embedder: Embedder | None,
+    probe: Probe | None,
     measures: Measures,
     *,
     clock: Clock,
@@ -149,23 +151,20 @@ def rank(
 ) -> Ranking:
     """Return the candidates of a question; ``allowed`` limits them to these chunks.
 
-    ``embedder`` is that of the indexes if it knows the language of the question, else None.
+    ``probe`` is of the model of the indexes; None if that does not know the question's language.
 
     Raises:
-        DamagedIndex, EmbeddingFailed: nothing was found.
+        DamagedIndex: nothing was found.
     """
     lexical = indexes.lexical.search(
         asked.terms, asked.depth, language=asked.language, allowed=allowed
     )
     weights = indexes.lexical.weights(asked.terms)
     clock.note("lexical")
-    vector = dense = None
-    if embedder and indexes.dense is not None:
-        vector = embedder.embed_query(asked.text)
-        clock.note("embedding")
-        ids, scores = indexes.dense.search(vector[None, :], asked.depth, allowed=allowed)
-        is_close = (ids[0] >= 0) & (2 - 2 * scores[0] <= asked.threshold)
-        dense = Matches(ids[0][is_close], scores[0][is_close])
+    dense = None
+    if probe and indexes.dense is not None:
+        ids, scores = indexes.dense.search(probe.vector[None, :], asked.depth, allowed=allowed)
+        dense = Matches(ids[0][ids[0] >= 0], scores[0][ids[0] >= 0])
         clock.note("dense")
     fused = fuse(
         lexical,
@@ -174,12 +173,22 @@ def rank(
         lexical_weight=measures.lexical_weight,
         background=measures.background,
     )
+    if dense is not None:
+        fused = leave_out_far(fused, lexical, dense, threshold=asked.threshold)
     clock.note("fusion")
-    passing = None if allowed is None else len(allowed)
-    return Ranking(asked, measures, weights, lexical, dense, fused, embedder, vector, passing)
+    known = None if dense is None else probe
+    passed = None if allowed is None else len(allowed)
+    return Ranking(asked, measures, weights, lexical, dense, fused, known, passed)
 
 
-@lru_cache(maxsize=KEPT)
+def leave_out_far(fused: Matches, lexical: Matches, dense: Matches, *, threshold: float) -> Matches:
+    """Return the candidates without those that vectors alone found, and too far away."""
+    is_close = 2 - 2 * dense.scores <= threshold
+    kept = np.isin(fused.ids, lexical.ids) | np.isin(fused.ids, dense.ids[is_close])
+    return Matches(fused.ids[kept], fused.scores[kept])
+
+
+@keep
 def terms_indexed(text: str) -> Terms:
     """Return the terms of what is indexed of a passage."""
     return analyze(text)

@@ -17,7 +17,7 @@ from server.db.database import Database
 from server.db.files import passages_by_id
 from server.db.filters import chunks_allowed
 from server.db.knowledge_bases import find_kb
-from server.errors import RerankingFailed
+from server.errors import EmbeddingFailed, RerankingFailed
 from server.knowledge_base.analysis import analyze, index_text, language_of
 from server.knowledge_base.background import Backgrounds
 from server.knowledge_base.best_sentence import SentenceVectors
@@ -26,7 +26,7 @@ from server.knowledge_base.derived import IndexPool
 from server.knowledge_base.diversity import collapse, diversify
 from server.knowledge_base.embedders import EmbedderPool
 from server.knowledge_base.indexes import Weights
-from server.knowledge_base.ranking import Asked, Clock, Measures, Ranking, join_weights, rank
+from server.knowledge_base.ranking import Asked, Clock, Measures, Probe, Ranking, join_weights, rank
 from server.knowledge_base.relevance import ENOUGH, Evidence
 from server.knowledge_base.rerankers.pool import RerankerPool
 from server.knowledge_base.trace import describe
@@ -34,7 +34,6 @@ from server.knowledge_base.trace import describe
 logger = logging.getLogger(__name__)
 
 WEIGHED = 10  # best hits whose sentences are compared, and whose evidence decides on coverage
-SPARE = 5  # candidates beyond those wanted, for those that repeat better ones
 
 EVERYTHING = FileFilter()
 
@@ -92,13 +91,12 @@ class Retriever:
         asked, clock = self._read(question, count, score_threshold), Clock()
         with self.database.read() as session:
             rankings = self._rank_all(session, names, asked, only, clock)
-            hits = load(session, rankings, self._reach(count))
+            hits, repeated = find_distinct(session, rankings, self._reach(count))
         clock.note("passages")
-        hits = self._compare_sentences(rankings, hits)
+        hits, doubt = self._compare_sentences(rankings, hits)
         clock.note("sentences")
         hits, reranking = self._rerank(asked, hits)
         clock.note("rerank")
-        hits, repeated = collapse(hits)
         hits = diversify(hits, count=count, trade=self.settings.mmr_lambda)
         clock.note("selection")
         is_covered = any(
@@ -108,6 +106,7 @@ class Retriever:
         trace = {
             **describe(rankings, hits, repeated, count=count),
             "covered": is_covered,
+            "sentence_vectors": doubt,
             "reranker": reranking,
             "timings_ms": {step: round(spent, 2) for step, spent in clock.timings_ms.items()},
         }
@@ -139,21 +138,27 @@ class Retriever:
     def _reach(self, count: int) -> int:
         """Return how many candidates are looked at more closely to return some of them."""
         reranked = self.settings.rerank_candidates if self.settings.reranker else 0
-        return max(count, WEIGHED, reranked) + SPARE
+        return max(count, WEIGHED, reranked)
 
     def _rank_all(
         self, session: Session, names: Sequence[str], asked: Asked, only: FileFilter, clock: Clock
     ) -> dict[str, Ranking]:
         """Return the candidates of each knowledge base by its stored name."""
         rankings = {}
+        probes: dict[str, Probe] = {}
         for name in names:
             kb = find_kb(session, name)
             embedder = self.embedders.get(kb.embedding_model)
-            knows = embedder if embedder and asked.language in embedder.languages else None
+            probe = None
+            if embedder and asked.language in embedder.languages:
+                known = probes.get(embedder.generation)
+                probe = known or Probe(embedder, embedder.embed_query(asked.text))
+                probes[embedder.generation] = probe
+                clock.note("embedding")
             by_hand = self.settings.min_relevance if kb.min_relevance is None else kb.min_relevance
             measures = Measures(
                 self.settings.lexical_weight,
-                background=self.backgrounds.get(knows) if knows else 0.0,
+                background=self.backgrounds.get(probe.embedder) if probe else 0.0,
                 calibration=read_calibration(kb),
                 needed=ENOUGH if by_hand == "auto" else by_hand,
             )
@@ -161,30 +166,62 @@ class Retriever:
             with self.indexes.use(session, kb, embedder) as indexes:
                 clock.note("prepare")
                 rankings[kb.name] = rank(
-                    asked, indexes, knows, measures, clock=clock, allowed=allowed
+                    asked, indexes, probe, measures, clock=clock, allowed=allowed
                 )
         return rankings
 
-    def _compare_sentences(self, rankings: Mapping[str, Ranking], hits: list[Hit]) -> list[Hit]:
+    def _compare_sentences(
+        self, rankings: Mapping[str, Ranking], hits: list[Hit]
+    ) -> tuple[list[Hit], str]:
         """Return the hits with the best sentence in the score of the first ones, best first.
 
-        Vectors of sentences take time to make, so only a question in doubt gets them.
+        Vectors of sentences take time to make, so only a question in doubt gets them; whether it
+        did is the second value. If the model fails, words alone count.
         """
         weight, first = self.settings.sentence_weight, hits[:WEIGHED]
         if weight == 0:
-            return hits
+            return hits, "off"
         asked = [rankings[hit.passage.knowledge_base] for hit in first]
         words = [ranking.cover(hit.passage) for ranking, hit in zip(asked, first, strict=True)]
-        in_doubt = max(words, default=0.0) < self.settings.sentence_doubt
-        reach = self.settings.sentence_vectors if in_doubt else 0
+        cosines: dict[int, float] = {}
+        told = "not needed"
+        if max(words, default=0.0) < self.settings.sentence_doubt:
+            try:
+                cosines = self._embed_sentences(rankings, first[: self.settings.sentence_vectors])
+                told = "used" if cosines else "no_model_for_language"
+            except EmbeddingFailed as error:
+                logger.warning("Sentences were compared by words alone: %s", error)
+                told = "failed"
         scored = []
-        for place, (ranking, hit) in enumerate(zip(asked, first, strict=True)):
-            vectors = self.sentences if place < reach else None
-            best = ranking.best_sentence(hit.passage, words[place], vectors)
+        for ranking, hit, share in zip(asked, first, words, strict=True):
+            cosine = cosines.get(hit.passage.chunk_id)
+            best = ranking.best_sentence(hit.passage, share, cosine)
             score = (1 - weight) * hit.score + weight * best
             scored.append(replace(hit, score=score, legs={**hit.legs, "sentence": best}))
         rest = [replace(hit, score=(1 - weight) * hit.score) for hit in hits[WEIGHED:]]
-        return sorted(scored, key=order_of) + rest
+        return sorted(scored, key=order_of) + rest, told
+
+    def _embed_sentences(
+        self, rankings: Mapping[str, Ranking], hits: Sequence[Hit]
+    ) -> dict[int, float]:
+        """Return the cosine of the closest sentence by chunk, where vectors carry a meaning."""
+        cosines: dict[int, float] = {}
+        for name, ranking in rankings.items():
+            probe = ranking.probe
+            if probe is None:
+                continue
+            passages = [
+                hit.passage
+                for hit in hits
+                if hit.passage.knowledge_base == name
+                and language_of(hit.passage.chunk.text) in probe.embedder.languages
+            ]
+            texts = [passage.chunk.text for passage in passages]
+            closest = self.sentences.closest(texts, probe.vector, probe.embedder)
+            cosines |= {
+                passage.chunk_id: cosine for passage, cosine in zip(passages, closest, strict=True)
+            }
+        return cosines
 
     def _rerank(self, asked: Asked, hits: list[Hit]) -> tuple[list[Hit], dict[str, str] | None]:
         """Return the hits as the reranker orders them, and what the trace says of it.
@@ -210,6 +247,19 @@ class Retriever:
         least = min((hit.score for hit in ordered), default=1.0)
         rest = [replace(hit, score=hit.score * least) for hit in hits[len(first) :]]
         return sorted(ordered, key=order_of) + rest, told
+
+
+def find_distinct(
+    session: Session, rankings: Mapping[str, Ranking], count: int
+) -> tuple[list[Hit], dict[int, int]]:
+    """Return so many hits that say different things, or all there are, and what others repeat."""
+    reach = count
+    while True:
+        found = load(session, rankings, reach)
+        hits, repeated = collapse(found)
+        if len(hits) >= count or len(found) < reach:
+            return hits[:count], repeated
+        reach *= 2
 
 
 def load(session: Session, rankings: Mapping[str, Ranking], count: int) -> list[Hit]:

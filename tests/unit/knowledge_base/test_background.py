@@ -1,5 +1,6 @@
 """What unrelated texts have in common for a model."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,24 @@ def test_after_a_failure_it_is_measured_again() -> None:
         backgrounds.get(embedder)
     embedder.fails = False
     assert backgrounds.get(embedder) == measure(embedder)
+
+
+def test_nobody_waits_for_another_model() -> None:
+    backgrounds, started, release = Backgrounds(), threading.Event(), threading.Event()
+
+    class SlowEmbedder(SkewedEmbedder):
+        def embed_query(self, text: str) -> Vectors:
+            started.set()
+            release.wait(30)
+            return super().embed_query(text)
+
+    quick = SkewedEmbedder(0.5)
+    backgrounds.get(quick)
+    thread = threading.Thread(target=backgrounds.get, args=(SlowEmbedder(0.5, generation="slow"),))
+    thread.start()
+    assert started.wait(30)
+    assert backgrounds.get(quick) > 0
+    assert backgrounds.get(SkewedEmbedder(0.2, generation="third")) >= 0
+    assert thread.is_alive()
+    release.set()
+    thread.join(30)

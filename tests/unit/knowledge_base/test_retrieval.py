@@ -9,17 +9,24 @@ from typing import Any
 
 import pytest
 
+from embeddings import Vectors
+from embeddings.hashing import HashingEmbedder
 from server.container import Container
 from server.datatypes import FileFilter
 from server.db.files import find_file
 from server.db.knowledge_bases import find_kb
-from server.errors import UnknownKnowledgeBase
+from server.errors import EmbeddingFailed, UnknownKnowledgeBase
 from server.knowledge_base.attributes import change_kb, tag_file
+from server.knowledge_base.best_sentence import SentenceVectors, ask_terms
 from server.knowledge_base.ingest import IngestOptions
 from server.knowledge_base.retrieval import Retrieval, Retriever
 from tests.conftest import make_settings
 from tests.unit.knowledge_base.rerankers.endpoint import RerankEndpoint, serve_reranker
 
+NOTES = {f"note-{n:02}.txt": "The pump is oiled every Monday morning." for n in range(40)} | {
+    f"other-{n}.txt": f"The {word} is oiled by the {word} team."
+    for n, word in enumerate(("crane", "press", "lathe", "robot", "mixer"))
+}
 MACHINES = {
     "machines/pump.txt": "The pump moves twelve litres per minute. Its filter is replaced often.",
     "machines/old/boiler.txt": "The boiler is descaled every autumn. Its filter is washed.",
@@ -71,6 +78,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
         ("house", HOUSE),
         ("codes", CODES),
         ("copies", COPIES),
+        ("notes", NOTES),
     ):
         add_kb(opened, name, files)
     tag_file(opened.database, "machines", "machines/pump.txt", ["wet", "manual"])
@@ -176,6 +184,91 @@ def test_what_says_the_same_collapses_but_other_figures_do_not(container: Contai
     assert left_out["chunk_id"] not in kept
 
 
+def test_repeated_passages_leave_as_many_hits_as_there_are_others(container: Container) -> None:
+    found = container.retriever.retrieve("notes", "When is the pump oiled?", top_k=5)
+    texts = {hit.passage.chunk.text for hit in found.hits}
+    assert len(found.hits) == len(texts) == 5
+    assert found.hits[0].passage.file_name.startswith("note-")
+
+
+def test_a_strict_threshold_lifts_nothing_that_is_far(container: Container) -> None:
+    question = "Which filter has the pump?"
+    everything = container.retriever.retrieve("machines", question, top_k=5)
+    cosines = sorted(
+        (hit.legs["dense"] for hit in everything.hits if "dense" in hit.legs), reverse=True
+    )
+    limit = 2 - 2 * (cosines[0] + cosines[1]) / 2  # only the closest passes
+    strict = container.retriever.retrieve("machines", question, top_k=5, score_threshold=limit)
+    assert names_of(strict)[0] == names_of(everything)[0]
+    scores = {hit.passage.chunk_id: hit.score for hit in everything.hits}
+    for hit in strict.hits:
+        assert hit.score == pytest.approx(scores[hit.passage.chunk_id])
+
+
+class CountedModel(HashingEmbedder):
+    """Counts its questions, and fails with documents when it is told to."""
+
+    questions = 0
+    is_broken = False
+
+    def embed_query(self, text: str) -> Vectors:
+        type(self).questions += 1
+        return super().embed_query(text)
+
+    def embed_documents(self, texts: list[str]) -> Vectors:
+        if self.is_broken:
+            raise EmbeddingFailed(model="hashing", reason="it is off")
+        return super().embed_documents(texts)
+
+
+def test_a_question_is_embedded_once_for_all_knowledge_bases(container: Container) -> None:
+    model = CountedModel(cache=Path(), batch_size=8, threads=1)
+    retriever = retriever_with(container)
+    retriever.embedders = Models(model)
+    retriever.retrieve("machines", "pump")  # measures the background
+    CountedModel.questions = 0
+    retriever.retrieve(["machines", "house", "codes"], "Which filter has the pump?")
+    assert CountedModel.questions == 1
+
+
+def test_sentences_are_compared_by_words_when_the_model_fails(container: Container) -> None:
+    model = CountedModel(cache=Path(), batch_size=8, threads=1)
+    retriever = retriever_with(container, sentence_doubt=2.0)
+    retriever.embedders = Models(model)
+    question = "Which filter has the pump?"
+    assert retriever.retrieve("machines", question).trace["sentence_vectors"] == "used"
+    model.is_broken = True
+    retriever.sentences = SentenceVectors()
+    found = retriever.retrieve("machines", question)
+    assert found.hits
+    assert found.trace["sentence_vectors"] == "failed"
+
+
+class Models:
+    """A pool that has one model alone."""
+
+    def __init__(self, model: HashingEmbedder) -> None:
+        self.model = model
+
+    def get(self, name: str) -> HashingEmbedder:
+        return self.model
+
+
+def test_the_terms_of_a_long_question_are_not_walked_for_every_sentence() -> None:
+    sets = [0]
+
+    class Counted(dict[str, float]):
+        def __getitem__(self, term: str) -> float:
+            sets[0] += 1
+            return super().__getitem__(term)
+
+    weights = Counted({f"term{n}": 1.0 for n in range(10_000)})
+    asked = ask_terms(weights)
+    for n in range(1000):
+        assert asked.share(frozenset({f"term{n}", "other"})) == pytest.approx(1e-4)
+    assert sets[0] == 1000
+
+
 def test_with_mmr_a_hit_that_says_something_else_moves_up(container: Container) -> None:
     question = "What is the limit of a night of travel?"
     plain = container.retriever.retrieve("copies", question, top_k=2)
@@ -212,7 +305,7 @@ def test_the_relevance_that_is_asked_for_by_hand_wins(container: Container) -> N
 def test_the_trace_tells_the_time_of_each_stage(container: Container) -> None:
     found = container.retriever.retrieve("machines", "How often is the filter replaced?")
     assert list(found.trace["timings_ms"]) == [
-        *("prepare", "lexical", "embedding", "dense", "fusion"),
+        *("embedding", "prepare", "lexical", "dense", "fusion"),
         *("passages", "sentences", "rerank", "selection"),
     ]
     assert all(spent >= 0 for spent in found.trace["timings_ms"].values())
