@@ -1,7 +1,7 @@
 """Models that settings describe by a name of the user's own. Does not know who runs them."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -15,6 +15,7 @@ def check_url(url: str) -> str:
         ValueError: it is none.
     """
     parts = urlsplit(url)
+    check_port(parts)
     if url and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise ValueError(
             "must begin with http:// or https:// and a host, as http://localhost:11434/v1"
@@ -22,6 +23,20 @@ def check_url(url: str) -> str:
     if parts.username or parts.password:  # URLs are shown in messages and logs
         raise ValueError("must not hold a user or password; keys belong into api_key")
     return url
+
+
+def check_port(parts: SplitResult) -> None:
+    """Refuse a port that no service can have; one that is left out is right.
+
+    Raises:
+        ValueError: it is no number from 1 to 65535.
+    """
+    try:
+        is_wrong = parts.port == 0
+    except ValueError:
+        is_wrong = True
+    if is_wrong:
+        raise ValueError("the port must be a number from 1 to 65535")
 
 
 class Section(BaseModel):

@@ -300,8 +300,9 @@ def describe(problem: Any) -> str:  # pydantic's ErrorDetails, a TypedDict of it
         hint = f"did you mean {near[0]}?" if near else "configs/defaults.yaml lists all of them"
         return f"{name}: there is no such setting; {hint}"
     value = problem["input"]
-    # A section as a whole, or a key, would show secrets to whoever reads the log.
-    is_shown = not isinstance(value, (dict, Section)) and not name.endswith(SECRETS)
+    # A section as a whole, what stands in its place, or a key would show secrets in the log.
+    is_secret = isinstance(value, (dict, list, tuple, Section)) or name.endswith(SECRETS)
+    is_shown = not is_secret and problem["type"] not in ("dict_type", "model_type")
     return f"{name} = {value!r}: {problem['msg']}" if is_shown else f"{name}: {problem['msg']}"
 
 

@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.model_settings import EmbeddingModelSettings
-from configs.settings import EmbeddingSettings, load_settings
-from embeddings.checkpoint import hub_name, read_checkpoint
+from configs.settings import EmbeddingSettings, SettingsError, load_settings
+from embeddings.checkpoint import KEYWORDS, hub_name, read_checkpoint
 from embeddings.places import find_place
 from server.errors import InvalidRequest, ZhiwenError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-SUFFIX = "_keywords"
 HIDDEN = (".git*", ".cache")
 WEIGHTS = (
     *("*.safetensors", "*.bin", "*.pt", "*.h5", "*.msgpack", "*.ot", "*.index.json"),
@@ -41,6 +40,8 @@ def add_keywords(folder: Path, keywords: Sequence[str], output: Path | None = No
     Raises:
         EmbeddingFailed: the folder holds no model that can be run.
         InvalidRequest: there is no new word, or ``output`` exists already.
+        OSError: the files cannot be read or written; nothing is left of ``output``.
+        ImportError: the packages that run models are not installed.
     """
     import torch
     from tokenizers import AddedToken
@@ -48,12 +49,14 @@ def add_keywords(folder: Path, keywords: Sequence[str], output: Path | None = No
 
     checkpoint = read_checkpoint(folder.name, folder, EmbeddingModelSettings())
     output = output or choose_output(folder)
-    if output.exists():
-        raise InvalidRequest(
-            param="output",
-            problem_en=f"{output} exists already. Remove it, or name another folder.",
-            problem_zh=f"{output} 已经存在。请先删除它，或指定其他文件夹。",
-        )
+    partial = output.with_name(f"{output.name}.partial")  # whole, or not there under its name
+    for taken in (output, partial):
+        if taken.exists():
+            raise InvalidRequest(
+                param="output",
+                problem_en=f"{taken} exists already. Remove it, or name another folder.",
+                problem_zh=f"{taken} 已经存在。请先删除它，或指定其他文件夹。",
+            )
     part = (checkpoint.module_paths or ("",))[0]
     tokenizer = AutoTokenizer.from_pretrained(folder / part, local_files_only=True)
     pieces = find_pieces(tokenizer, keywords)
@@ -73,12 +76,15 @@ def add_keywords(folder: Path, keywords: Sequence[str], output: Path | None = No
         rows = model.get_input_embeddings().weight
         for word, former in pieces.items():
             rows[tokenizer.convert_tokens_to_ids(word)] = rows[former].mean(0)
-    partial = output.with_name(f"{output.name}.partial")  # whole, or not there under its name
-    shutil.rmtree(partial, ignore_errors=True)
-    copy_rest(folder, part, partial)
-    model.save_pretrained(partial / part)
-    tokenizer.save_pretrained(partial / part)
-    partial.rename(output)
+    partial.mkdir(parents=True)
+    try:
+        copy_rest(folder, part, partial)
+        model.save_pretrained(partial / part)
+        tokenizer.save_pretrained(partial / part)
+        partial.rename(output)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     return output
 
 
@@ -96,22 +102,23 @@ def find_pieces(
 
 
 def copy_rest(folder: Path, part: str, output: Path) -> None:
-    """Copy all of a model but its weights, in whatever format, into a new folder."""
+    """Copy all of a model but its weights, in whatever format, into an empty folder."""
     body = (folder / part).absolute()
 
     def find_left_out(directory: str, names: list[str]) -> set[str]:
         patterns = WEIGHTS if Path(directory).absolute() == body else ()
         return {name for name in names if any(fnmatch(name, one) for one in (*HIDDEN, *patterns))}
 
-    shutil.copytree(folder, output, ignore=find_left_out)
+    shutil.copytree(folder, output, ignore=find_left_out, dirs_exist_ok=True)
 
 
 def choose_output(folder: Path) -> Path:
     """Return the folder beside a model, with its name and ``_keywords``."""
-    name = hub_name(folder.absolute())
-    is_cached = folder.absolute().name != name
-    parent = folder.absolute().parents[2] if is_cached else folder.absolute().parent
-    return parent / f"{name}{SUFFIX}"
+    whole = folder.absolute()
+    if whole.parent.name == "snapshots":  # in the hub's cache
+        whole = whole.parent.parent
+    is_cached = whole.name.startswith("models--")
+    return whole.with_name(f"{hub_name(whole) if is_cached else whole.name}{KEYWORDS}")
 
 
 def read_keywords(path: Path) -> list[str]:
@@ -153,15 +160,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--model", required=True, help="name or folder of the embedding model")
     parser.add_argument("--keywords", required=True, type=Path, help="file with a word a line")
-    parser.add_argument("--output", type=Path, help=f"new folder; else beside it, with {SUFFIX}")
+    parser.add_argument("--output", type=Path, help=f"new folder; else beside it, with {KEYWORDS}")
     flags = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logger = logging.getLogger(__name__)
     try:
         folder = locate(flags.model, load_settings().embedding)
         made = add_keywords(folder, read_keywords(flags.keywords), flags.output)
+    except SettingsError as error:
+        logger.error("%s", error)
+        return 2
     except ZhiwenError as error:
         logger.error("%s\n%s", error.message("en"), error.message("zh"))
+        return 1
+    except ImportError as error:
+        install = "pip install -r requirements.txt"
+        logger.error("A package is missing (%s): %s\n缺少软件包，请运行上述命令。", error, install)
+        return 1
+    except OSError as error:
+        logger.error("Files could not be read or written 无法读写文件：%s", error)
         return 1
     logger.info("Written to 已写入 %s", made)
     return 0

@@ -4,6 +4,7 @@ Knows no process and no text. ``embeddings/sentences.py`` runs what is described
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from server.errors import EmbeddingFailed
 MAX_JSON_BYTES = 1 << 20  # configurations are far smaller; tokenizers are not read here
 NO_LIMIT = 1 << 20  # tokenizers write 10^30 for "not set"
 USUAL_MAX_TOKENS = 512
+KEYWORDS = "_keywords"  # after the name of a model that ``add_embedding_keywords`` made
 WIDTHS = ("hidden_size", "d_model", "dim", "n_embd")  # names of one thing among architectures
 POOLINGS = {  # as in 1_Pooling/config.json of sentence-transformers
     "cls": "cls",
@@ -122,12 +124,15 @@ def describe(folder: Path, wishes: EmbeddingModelSettings, known: KnownModel | N
 def hub_name(folder: Path) -> str:
     """Return the name of the model that a folder is named after.
 
-    The hub's cache calls it ``models--ORGANISATION--NAME/snapshots/REVISION``.
+    The hub's cache calls it ``models--ORGANISATION--NAME/snapshots/REVISION``; with more words in
+    its tokenizer it is the same model still.
     """
+    name = folder.name
     for part in (folder.name, folder.parent.parent.name):
         if part.startswith("models--"):
-            return part.rpartition("--")[2]
-    return folder.name
+            name = part.rpartition("--")[2]
+            break
+    return re.sub(rf"({KEYWORDS})+$", "", name)
 
 
 def check_own_code(

@@ -4,7 +4,9 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,14 +24,29 @@ from server.network import is_loopback
 logger = logging.getLogger(__name__)
 
 BATCH = 64  # texts in a request; some services refuse more than a hundred
-TIMEOUT_S = 60.0
 CONNECT_S = 10.0
-TRIES = 5
-TRIES_WHILE_WAITED_FOR = 2  # somebody sits before the screen
+LOOK_EVERY_S = 0.25  # how soon who waits for an answer notices that this is closed
 FIRST_PAUSE_S = 0.5  # doubled after each try: 7.5 s in all
 LONGEST_PAUSE_S = 20.0  # that a service may ask for
 BUSY = {408, 409, 425, 429}
+STOPPING = "the service is stopping"
 BOTH: frozenset[Language] = frozenset({"en", "zh"})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a service may keep its caller waiting."""
+
+    tries: int
+    timeout_s: float  # without a byte
+
+
+FOR_FILES = Patience(tries=5, timeout_s=60.0)
+FOR_PEOPLE = Patience(tries=2, timeout_s=20.0)  # somebody sits before the screen
+
+
+class ServiceUnavailable(EmbeddingFailed):
+    """The service cannot be reached, is silent or busy; the texts are not at fault."""
 
 
 class RemoteEmbedder:
@@ -64,7 +81,7 @@ class RemoteEmbedder:
             EmbeddingFailed: the service cannot be asked.
         """
         if not self._dimension:
-            self._dimension = self._ask(["dimension"], TRIES_WHILE_WAITED_FOR).shape[1]
+            self._dimension = self._ask(["dimension"], FOR_PEOPLE).shape[1]
         return self._dimension
 
     @property
@@ -74,17 +91,25 @@ class RemoteEmbedder:
         return f"remote-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]}"
 
     def embed_documents(self, texts: list[str]) -> Vectors:
-        """Return float32 (n, dimension), unit rows in the order of the texts.
+        """Return float32 (n, dimension), unit rows; for few texts that somebody waits for.
 
         Raises:
             EmbeddingFailed: the service cannot be reached, refuses, or answers nonsense.
         """
-        return self._embed([self.document_instruction + text for text in texts], TRIES)
+        return self._embed([self.document_instruction + text for text in texts], FOR_PEOPLE)
+
+    def embed_files(self, texts: list[str]) -> Vectors:
+        """Return what ``embed_documents`` returns, with the patience that uploads have.
+
+        Raises:
+            EmbeddingFailed: as ``embed_documents``.
+        """
+        return self._embed([self.document_instruction + text for text in texts], FOR_FILES)
 
     def embed_query(self, text: str) -> Vectors:
         """Return float32 (dimension,), a unit vector, with the query instruction."""
         texts = [self.query_instruction + text]
-        row: Vectors = self._embed(texts, TRIES_WHILE_WAITED_FOR)[0]
+        row: Vectors = self._embed(texts, FOR_PEOPLE)[0]
         return row
 
     def find_tokens(self, text: str) -> Sequence[int]:
@@ -92,53 +117,76 @@ class RemoteEmbedder:
         return find_words(text)
 
     def close(self) -> None:
-        """Close the connections; who asks gets an error."""
+        """Close the connections; who waits for an answer gets an error, as do later callers."""
         self._closed.set()
         with self._opening:
             if self._client:
                 self._client.close()
 
-    def _embed(self, texts: list[str], tries: int) -> Vectors:
+    def _embed(self, texts: list[str], patience: Patience) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), np.float32)
         for start in range(0, len(texts), BATCH):
-            rows = self._ask(texts[start : start + BATCH], tries)
+            rows = self._ask(texts[start : start + BATCH], patience)
             if rows.shape[1] != self.dimension:
                 raise self._failure(f"it gave {rows.shape[1]} dimensions, not {self.dimension}")
             vectors[start : start + BATCH] = rows
         return vectors
 
-    def _ask(self, texts: list[str], tries: int) -> Vectors:
+    def _ask(self, texts: list[str], patience: Patience) -> Vectors:
         """Return the unit rows of a few texts, trying again while the service is busy."""
         # Services refuse empty texts; all of them say nothing, so they are all the same.
         body = {"model": self.model, "input": [text if text.strip() else "." for text in texts]}
         body["encoding_format"] = "float"
         pause_s = FIRST_PAUSE_S
-        for attempt in range(tries):
+        for attempt in range(patience.tries):
             try:
-                response = self._open().post(f"{self.base_url}/embeddings", json=body)
+                response = self._post(body, patience.timeout_s)
+            except (httpx.InvalidURL, UnicodeError) as error:
+                raise self._failure(f"the address is wrong: {error}") from error
             except (httpx.HTTPError, RuntimeError) as error:  # the latter: it was just closed
-                reason, wait_s = describe_fault(error), pause_s
+                reason, wait_s = describe_fault(error, patience.timeout_s), pause_s
             else:
                 if response.is_success:
                     return self._read(response, len(texts))
-                reason, wait_s = describe_error(response), find_pause(response, pause_s)
+                reason, wait_s = describe_error(response, self._key), find_pause(response, pause_s)
                 if response.status_code < 500 and response.status_code not in BUSY:
                     raise self._failure(reason)
-            is_last = attempt == tries - 1
+            is_last = attempt == patience.tries - 1
             if is_last or self._closed.wait(wait_s):
                 break
             logger.info("The embedding model %r: %s; trying again.", self.name, reason)
             pause_s *= 2
-        raise self._failure(reason)
+        raise ServiceUnavailable(model=self.name, reason=f"{self.base_url}: {reason}")
+
+    def _post(self, body: Mapping[str, Any], timeout_s: float) -> httpx.Response:
+        """Return the answer to a request; ends as soon as this is closed.
+
+        Nothing ends a read that blocks, so it is left to a thread that nobody has to wait for.
+        """
+        client = self._open()
+        answer: Future[httpx.Response] = Future()
+
+        def post() -> None:
+            try:
+                timeout = httpx.Timeout(timeout_s, connect=CONNECT_S)
+                url = f"{self.base_url}/embeddings"
+                answer.set_result(client.post(url, json=body, timeout=timeout))
+            except Exception as error:  # noqa: BLE001  # it is raised where the answer is awaited
+                answer.set_exception(error)
+
+        threading.Thread(target=post, name="embedding-request", daemon=True).start()
+        while not wait([answer], LOOK_EVERY_S).done:
+            if self._closed.is_set():
+                raise self._failure(STOPPING)
+        return answer.result()
 
     def _open(self) -> httpx.Client:
         with self._opening:
             if self._closed.is_set():
-                raise self._failure("the service is stopping")
+                raise self._failure(STOPPING)
             if self._client is None:
                 self._client = httpx.Client(
                     headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-                    timeout=httpx.Timeout(TIMEOUT_S, connect=CONNECT_S),
                     # A proxy for the internet must not be asked for services on this machine.
                     trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
                 )
@@ -150,7 +198,7 @@ class RemoteEmbedder:
             entries: list[Any] = response.json()["data"]
             rows = {int(entry["index"]): entry["embedding"] for entry in entries}
             vectors = np.array([rows[place] for place in range(count)], np.float32)
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, OverflowError) as error:  # index: Infinity
             raise self._failure(f"its answer holds no vectors for {count} texts") from error
         if len(entries) != count or vectors.ndim != 2 or not vectors.shape[1]:
             raise self._failure(f"its answer holds no vectors for {count} texts")
@@ -172,21 +220,22 @@ def find_pause(response: httpx.Response, pause_s: float) -> float:
     return min(max(asked_s, 0), LONGEST_PAUSE_S)
 
 
-def describe_error(response: httpx.Response) -> str:
-    """Return status and message of an error answer."""
+def describe_error(response: httpx.Response, key: str) -> str:
+    """Return status and message of an error answer, without the key if it repeats that."""
     try:
         body = response.json()
     except ValueError:
         body = response.text
     message = body.get("error", body) if isinstance(body, dict) else body
     text = message.get("message", message) if isinstance(message, dict) else message
-    return f"HTTP {response.status_code}: {str(text).strip()[:300]}"
+    said = str(text).replace(key, "…") if key else str(text)  # whole: a cut key would stay
+    return f"HTTP {response.status_code}: {said.strip()[:300]}"
 
 
-def describe_fault(error: Exception) -> str:
+def describe_fault(error: Exception, timeout_s: float) -> str:
     """Return what went wrong with a connection."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return "it cannot be reached"
     if isinstance(error, httpx.TimeoutException):
-        return f"it sent nothing for {TIMEOUT_S:g} s"
+        return f"it sent nothing for {timeout_s:g} s"
     return f"the connection broke ({type(error).__name__})"

@@ -37,6 +37,7 @@ from server.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
+HANG_UP_AFTER_S = 5.0  # of closing: what needs a service that answers is over by then
 INTERNAL_TOKEN = "ZHIWEN_INTERNAL_TOKEN"  # noqa: S105  # the name of a variable
 
 
@@ -136,6 +137,7 @@ class Container:
         self.sources.recover()
         self.runner.recover()
         self.knowledge_bases.recover()
+        self.calibrator.schedule_outdated()
         if self.settings.kb.create_samples:
             create_samples(
                 self.knowledge_bases,
@@ -152,10 +154,16 @@ class Container:
     async def close(self) -> None:
         """Give everything back."""
         await self.llm.close()
+        self.sources.close()
+        # The end must not wait for a service that never answers. For a file in work that is no
+        # failure: it goes on at the next start.
+        hang_up = threading.Timer(HANG_UP_AFTER_S, self.embedders.hang_up)
+        hang_up.daemon = True
+        hang_up.start()
+        self.knowledge_bases.close()
         self.runner.close()
         self.calibrator.close()
-        self.sources.close()
-        self.knowledge_bases.close()
+        hang_up.cancel()
         self.rerankers.close()
         self.embedders.close()
         self.indexes.close()

@@ -216,6 +216,23 @@ async def ask(api: httpx.AsyncClient, method: str, path: str, body: Any = None) 
         answer = await api.request(method, path, json=body)
     except httpx.HTTPError as error:
         raise RequestFailed(f"{api.base_url}: {error}") from error
+    return read_answer(answer)
+
+
+def read_answer(answer: httpx.Response) -> Any:
+    """Return what an answer holds.
+
+    Raises:
+        RequestFailed: it is an error, or another program answered.
+    """
+    try:
+        body = answer.json()
+        message = body["error"]["message"] if answer.is_error else ""
+    except (ValueError, LookupError, TypeError) as error:
+        raise RequestFailed(
+            f"{answer.url}: HTTP {answer.status_code}, not the answer of this service "
+            "应答并非来自本服务"
+        ) from error
     if answer.is_error:
-        raise RequestFailed(answer.json()["error"]["message"])
-    return answer.json()
+        raise RequestFailed(str(message))
+    return body

@@ -7,6 +7,7 @@ work is done. The test set and the run are made for the measurement and deleted 
 import argparse
 import asyncio
 import json
+import math
 import secrets
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -21,10 +22,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from configs import Settings
 from server.datatypes import Language
 from server.errors import ZhiwenError
-from server.evaluation.comparison import LOWER_IS_BETTER, compare
-from server.increment import BASES, RequestFailed, ask, open_api
+from server.evaluation.comparison import LOWER_IS_BETTER, MIN_DOCUMENTS, compare
+from server.increment import BASES, RequestFailed, ask, open_api, read_answer
 from server.language import choose_language
-from server.schemas.evaluation import Comparison, Run, RunQuestion
+from server.schemas.evaluation import Comparison, ImportedTestSet, Run, RunQuestion
 
 LOOK_EVERY_S = 0.2
 PAGE = 500
@@ -121,6 +122,8 @@ def main(settings: Settings, arguments: Sequence[str] | None = None) -> int:
         print(error.message(language), file=sys.stderr)
     except (GateError, RequestFailed, OSError) as error:
         print(error, file=sys.stderr)
+    except ValidationError as error:
+        print(f"another version answered 应答来自其他版本：{error}", file=sys.stderr)
     return NOT_RUN
 
 
@@ -140,12 +143,15 @@ def read_limits(pairs: Sequence[str]) -> dict[str, float]:
     """Return limits by metric.
 
     Raises:
-        GateError: one is no number.
+        GateError: one is no finite number: with "nan" no limit fails.
     """
     try:
-        return {name: float(text) for name, text in split_pairs(pairs)}
+        limits = {name: float(text) for name, text in split_pairs(pairs)}
     except ValueError as error:
         raise GateError(f"a limit is no number 限值不是数字：{error}") from error
+    if not all(map(math.isfinite, limits.values())):
+        raise GateError("a limit is no finite number 限值不是有限的数字")
+    return limits
 
 
 def read_value(text: str) -> Any:
@@ -164,26 +170,27 @@ async def measure(settings: Settings, wish: Wish, language: Language) -> Measure
     """
     content = wish.questions.read_bytes()
     earlier = None
-    if wish.against is not None and not wish.against.isdigit():
+    if wish.against is not None and not wish.against.isdecimal():
         earlier = read_baseline(Path(wish.against)).questions
     async with open_api(settings, language) as api:
         if wish.against is not None and earlier is None:
-            earlier = await fetch_outcomes(api, int(wish.against))
+            earlier = await fetch_earlier(api, wish.against)
         place = await send_questions(api, wish, content)
         try:
             body = {"settings": wish.overrides, "name": "gate"}
-            run = await follow(api, (await ask(api, "POST", f"{place}/runs", body))["id"])
+            begun = Run.model_validate(await ask(api, "POST", f"{place}/runs", body))
+            run = await follow(api, begun.id)
             questions = await fetch_outcomes(api, run.id)
         finally:
-            await api.delete(place)
+            await clean_up(api, place)
     return Measured(run, questions, earlier)
 
 
 async def send_questions(api: httpx.AsyncClient, wish: Wish, content: bytes) -> str:
-    """Make a test set of a file and return its path.
+    """Make a test set of a file and return its path; print how many questions were left out.
 
     Raises:
-        RequestFailed: the service did not take it.
+        RequestFailed, ValidationError: the service did not take it.
     """
     sets = f"{BASES}/{quote(wish.kb, safe='')}/test_sets"
     name = f"gate {secrets.token_hex(4)}"
@@ -192,9 +199,18 @@ async def send_questions(api: httpx.AsyncClient, wish: Wish, content: bytes) -> 
         answer = await api.post(f"{sets}/import", files=files, data={"name": name})
     except httpx.HTTPError as error:
         raise RequestFailed(f"{api.base_url}: {error}") from error
-    if answer.is_error:
-        raise RequestFailed(answer.json()["error"]["message"])
-    return f"{sets}/{answer.json()['id']}"
+    made = ImportedTestSet.model_validate(read_answer(answer))
+    if made.skipped_total:
+        print(f"{made.skipped_total} questions skipped, no file holds their passage 已跳过的问题数")
+    return f"{sets}/{made.id}"
+
+
+async def clean_up(api: httpx.AsyncClient, place: str) -> None:
+    """Delete the test set; what went wrong before is the error to tell."""
+    try:
+        await api.delete(place)
+    except httpx.HTTPError as error:
+        print(f"{place} was not deleted 未能删除测试集：{error}", file=sys.stderr)
 
 
 async def follow(api: httpx.AsyncClient, run_id: int) -> Run:
@@ -213,6 +229,18 @@ async def follow(api: httpx.AsyncClient, run_id: int) -> Run:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
+async def fetch_earlier(api: httpx.AsyncClient, run_id: str) -> list[RunQuestion]:
+    """Return what became of all questions of an earlier run.
+
+    Raises:
+        RequestFailed, GateError: there is none, or it did not end well.
+    """
+    run = Run.model_validate(await ask(api, "GET", f"{RUNS}/{run_id}"))
+    if run.status != "done":
+        raise GateError(f"the run {run_id} is {run.status!r}, not done 该评测未完成")
+    return await fetch_outcomes(api, run.id)
+
+
 async def fetch_outcomes(api: httpx.AsyncClient, run_id: int) -> list[RunQuestion]:
     """Return what became of all questions of a run."""
     found: list[RunQuestion] = []
@@ -228,7 +256,7 @@ def judge(measured: Measured, lows: Limits, highs: Limits) -> int:
     """Print the metrics with the limits and return the exit status.
 
     Raises:
-        GateError: a limit is for a metric that was not measured.
+        GateError: a limit is for a metric that was not measured, or too few documents were.
     """
     metrics = measured.metrics
     if unknown := [name for name in (*lows, *highs) if name not in metrics]:
@@ -243,9 +271,27 @@ def judge(measured: Measured, lows: Limits, highs: Limits) -> int:
         comparison = compare(measured.earlier, measured.questions)
         lost = {name for name in GUARDED if is_lost(comparison, name)}
         print_comparison(comparison, lost)
+        check_intervals(comparison)
         failed |= lost
     print("FAILED 未通过: " + ", ".join(sorted(failed)) if failed else "PASSED 通过")
     return FAILED if failed else PASSED
+
+
+def check_intervals(comparison: Comparison) -> None:
+    """Print which metrics could not be judged for lack of documents.
+
+    Raises:
+        GateError: none could.
+    """
+    guarded = {name: comparison.metrics[name] for name in GUARDED if name in comparison.metrics}
+    unsure = [name for name, found in guarded.items() if found.low is None]
+    told = (
+        f"fewer than {MIN_DOCUMENTS} documents, not judged 文档过少，无法判定：{', '.join(unsure)}"
+    )
+    if len(unsure) == len(guarded):
+        raise GateError(told)
+    if unsure:
+        print(f"WARNING 警告: {told}")
 
 
 def is_lost(comparison: Comparison, name: str) -> bool:

@@ -25,12 +25,13 @@ from server.chat.extractive import compose, extract, is_supported, refuse
 from server.chat.messages import MessageStore
 from server.chat.prompts import PromptBook
 from server.chat.sources import describe_sources, number_hits
-from server.datatypes import Quote
+from server.datatypes import Language, Quote
 from server.errors import (
     EmptyQuestion,
     LanguageModelFailed,
     NoLanguageModel,
     TooLarge,
+    UnknownPrompt,
     ZhiwenError,
 )
 from server.knowledge_base.analysis import language_of
@@ -196,14 +197,8 @@ class ChatService:
 
     def _answer_without_model(self, prepared: Prepared) -> tuple[Mode, str]:
         language = prepared.retrieval.language
-        if not prepared.quotes and self.chat.on_empty == "template":
-            values = {
-                "question": prepared.ask.question,
-                "knowledge_base": prepared.ask.knowledge_base or self.default_kb,
-            }
-            return "refusal", self.prompts.render("on_empty", language, values)
         if not prepared.quotes:
-            return "refusal", refuse(language)
+            return "refusal", self._refuse(prepared.ask, language)
         return "extractive", compose(
             prepared.ask.question,
             prepared.quotes,
@@ -211,6 +206,19 @@ class ChatService:
             hits=prepared.retrieval.hits,
             is_supported=prepared.is_supported,
         )
+
+    def _refuse(self, ask: Ask, language: Language) -> str:
+        """Return the user's text for a question that is not covered, else ours."""
+        if self.chat.on_empty == "template":
+            values = {
+                "question": ask.question,
+                "knowledge_base": ask.knowledge_base or self.default_kb,
+            }
+            try:
+                return self.prompts.render("on_empty", language, values)
+            except UnknownPrompt as error:  # the file may be older than this setting
+                logger.warning("The usual refusal is sent instead: %s", error)
+        return refuse(language)
 
     async def _ask_llm(self, prepared: Prepared, draft: Draft) -> AsyncGenerator[str]:
         ask = prepared.ask

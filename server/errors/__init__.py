@@ -36,6 +36,7 @@ ZhiwenError
 │   ├── DuplicateTestSet
 │   ├── RunNotDone              an evaluation run that cannot be compared (yet)
 │   ├── RunInterrupted          an evaluation run during which the service ended
+│   ├── NotReranked             an evaluation run whose reranker failed
 │   ├── SourceBusy              it is being synchronised
 │   ├── ManyGone                most files of a source would be deleted
 │   ├── OwnFile                 a file that a source leaves to the person who uploaded it
@@ -106,6 +107,7 @@ from server.errors.evaluation import (
     DuplicateTestSet,
     InvalidTestSet,
     NothingToRun,
+    NotReranked,
     RunInterrupted,
     RunNotDone,
     RunsDiffer,
@@ -168,6 +170,7 @@ __all__ = [
     "NoLanguageModel",
     "NoPages",
     "NotFound",
+    "NotReranked",
     "NothingToRun",
     "OwnFile",
     "ParserUnavailable",

@@ -73,3 +73,11 @@ class RunInterrupted(Conflict):
     code = "run_interrupted"
     en = "The service ended during the evaluation run. Begin it again."
     zh = "评测期间服务已停止，请重新开始评测。"
+
+
+class NotReranked(Conflict):
+    """The reranker of a run failed, so its figures would be those of no reranker."""
+
+    code = "not_reranked"
+    en = "The evaluation run would not measure its reranker. {reason}"
+    zh = "本次评测无法评测所选重排模型。{reason}"

@@ -3,9 +3,11 @@
 By rule, or by the language model where one serves. Either way they are drafts.
 """
 
+import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
+from itertools import islice
 
 from anyio.to_thread import run_sync
 
@@ -23,10 +25,16 @@ from server.evaluation.matching import flatten, holds
 from server.evaluation.runner import to_new
 from server.evaluation.test_sets import TestSets
 from server.knowledge_base.analysis import language_of
+from server.knowledge_base.sentences import split_sentences
 from server.llm.client import ChatTurn, LlmClient, Sampling
 from server.schemas.evaluation import NewQuestion
 
-SPARE = 4  # passages that are looked at for each question: not every one has a fact to ask for
+PORTION = 200  # passages that are read at once
+ASKED_FOR_EACH = (
+    2  # passages that the model gets for a question: not every one has something to ask
+)
+QUOTE_CHARS = 5000  # as many as a question takes
+GOLDEN = (5**0.5 - 1) / 2
 ANSWER_TOKENS = 300
 WRITTEN = re.compile(
     r"^\s*Q\s*[:：]\s*(?P<question>\S.*?)\s*\n\s*A\s*[:：]\s*(?P<answer>\S.*?)\s*$", re.MULTILINE
@@ -55,33 +63,42 @@ class Drafter:
         """
         if use_llm and not await self.llm.is_available():
             raise NoLanguageModel
-        passages = await run_sync(self._sample, kb_name, set_id, count)
+        passages = self._walk(kb_name, set_id, from_anywhere=use_llm)
         if use_llm:
-            drafted = await self._ask_llm(passages, count)
+            some = await run_sync(lambda: list(islice(passages, ASKED_FOR_EACH * count)))
+            drafted = await self._ask_llm(some, count)
         else:
             drafted = await run_sync(lambda: draft_questions(passages, limit=count))
         origin = "llm" if use_llm else "rule"
         return await run_sync(self._store, kb_name, set_id, drafted, origin)
 
-    def _sample(self, kb_name: str, set_id: int, count: int) -> list[Passage]:
-        """Return passages from all over a knowledge base that no question is about yet."""
+    def _walk(self, kb_name: str, set_id: int, *, from_anywhere: bool) -> Iterator[Passage]:
+        """Yield the passages that no question is about yet, the first ones from all over.
+
+        ``from_anywhere``: not always those first that gave no question before.
+        """
         with self.database.read() as session:
             kb = find_kb(session, kb_name)
             find_set(session, kb, set_id)
             asked = {quote for row in list_questions(session, set_id) for quote in row.quotes}
-            ids = chunk_ids(session, kb)
-            wanted = min(len(ids), SPARE * count)
-            sample = [ids[place * len(ids) // wanted] for place in range(wanted)]
-            found = passages_by_id(session, sample)
-        # The first quarter is spread over all documents too, and so is what is drafted.
-        mixed = [found[chunk_id] for start in range(SPARE) for chunk_id in sample[start::SPARE]]
-        return [each for each in mixed if not any(quote in each.chunk.text for quote in asked)]
+            ids = spread(chunk_ids(session, kb))
+        if from_anywhere and ids:
+            first = random.randrange(len(ids))  # noqa: S311  # no secret
+            ids = ids[first:] + ids[:first]
+        for start in range(0, len(ids), PORTION):
+            portion = ids[start : start + PORTION]
+            with self.database.read() as session:
+                found = passages_by_id(session, portion)
+            for chunk_id in portion:
+                passage = found.get(chunk_id)  # None: deleted in the meantime
+                if passage and not any(quote in passage.chunk.text for quote in asked):
+                    yield passage
 
     async def _ask_llm(self, passages: Sequence[Passage], count: int) -> list[NewQuestion]:
         """Let the model write a question for each passage; what the passage does not say goes."""
         drafted: list[NewQuestion] = []
         model = await self.llm.choose_model(None)
-        for passage in passages[: 2 * count]:
+        for passage in passages:
             text = passage.chunk.text
             prompt = self.prompts.render("evaluation", "draft", {"context": text})
             stream = self.llm.stream(
@@ -98,6 +115,7 @@ class Drafter:
                     NewQuestion(
                         question=written["question"][:2000],
                         files=[passage.file_name],
+                        quotes=[find_sentence(text, answer)[:QUOTE_CHARS]],
                         answers=[written["answer"]],
                     )
                 )
@@ -114,3 +132,17 @@ class Drafter:
         if not new:
             return []
         return self.test_sets.add_questions(kb_name, set_id, list(new.values()), origin=origin)
+
+
+def spread(ids: Sequence[int]) -> list[int]:
+    """Return ids in an order whose beginning, however long, is from all over (Weyl's sequence)."""
+    places = sorted(range(len(ids)), key=lambda place: place * GOLDEN % 1)
+    return [ids[place] for place in places]
+
+
+def find_sentence(text: str, answer: str) -> str:
+    """Return the sentence of a text that holds a flat answer, else the text."""
+    for sentence in split_sentences(text):
+        if holds(flatten(sentence.text), answer):
+            return sentence.text
+    return text

@@ -5,6 +5,7 @@ form, JSON Lines with a question a line, and JSON in the form of SQuAD.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -12,15 +13,21 @@ from typing import Any  # what parsers return, until it is validated
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from server.errors import InvalidTestSet
 from server.schemas.evaluation import MAX_QUESTIONS, NewQuestion
+from server.schemas.fields import check_text
 from server.schemas.problems import describe_problems
 
 MAX_BYTES = 16 << 20
 EXTENSIONS = (".yaml", ".yml", ".json", ".jsonl")
 FORMS = "a list of questions, or 'answerable' and 'unanswerable', or 'data' as SQuAD has it"
 FORMS_ZH = "问题列表，或 'answerable' 与 'unanswerable'，或 SQuAD 格式的 'data'"
+MAX_DEPTH = 20  # SQuAD has 8; the loader in C recurses without a limit until the stack is full
+# PyYAML takes "1:1:1" for a number to the base 60, in a time that grows with the square of its
+# length, and Python writes no number of more than 4300 digits.
+LONG_NUMBER = re.compile(r"[-+.\d][-+.:\w]{100,}", re.ASCII)
 IGNORED = {"language", "featured"}  # that the samples have for other purposes
 # One text may stand where a list of texts is taken.
 PLURALS = {"file": "files", "quote": "quotes", "answer": "answers"}
@@ -74,13 +81,44 @@ def load(extension: str, content: bytes) -> Any:
             return [json.loads(line) for line in text.split("\n") if line.strip()]
         if extension == ".json":
             return json.loads(text)
-        return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # safe
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        check_yaml(text, loader)
+        return yaml.load(text, loader)  # noqa: S506  # both are safe
+    # PyYAML lets the first two through where a value does not match its tag.
+    except (AttributeError, LookupError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = str(error)[:300]
         raise fail(
             f"The file is not valid {extension[1:]} in UTF-8: {reason}",
             f"文件不是合法的 UTF-8 编码的 {extension[1:]}：{reason}",
         ) from error
+
+
+def check_yaml(text: str, loader: Any) -> None:
+    """Refuse YAML that is small to send and endless to load.
+
+    Raises:
+        InvalidTestSet: it is such.
+        YAMLError: it is no YAML.
+    """
+    depth = 0
+    for event in yaml.parse(text, loader):
+        if isinstance(event, yaml.AliasEvent):  # a few of them stand for billions of values
+            raise fail("YAML with an alias (*) is not taken.", "不接受带别名（*）的 YAML。")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif is_long_number(event):
+            raise fail("There is a number that is too long.", "含有过长的数字。")
+        if depth > MAX_DEPTH:
+            raise fail("It is nested too deeply.", "嵌套过深。")
+
+
+def is_long_number(event: yaml.Event) -> bool:
+    """Return whether YAML has a number here that takes too long to read; quoted, it is a text."""
+    if not isinstance(event, yaml.ScalarEvent) or event.implicit[1]:
+        return False
+    return LONG_NUMBER.fullmatch(event.value) is not None
 
 
 def list_items(values: Any) -> list[Any]:
@@ -137,7 +175,8 @@ def rename(item: Any) -> Any:
         if isinstance(values.get(name), str):
             values[name] = [values[name]]
     if "id" in values:
-        values["label"] = str(values.pop("id"))
+        label = values.pop("id")
+        values["label"] = str(label) if type(label) is int else label
     if values.pop("unanswerable", False) is True:
         values.setdefault("kind", "foreign")
     return values
@@ -180,16 +219,16 @@ def read_squad(articles: Any) -> list[PlacelessQuestion]:
     try:
         questions = [
             PlacelessQuestion(
-                str(paragraph["context"]),
-                str(item["question"]),
-                str(item.get("id", "")),
-                tuple(dict.fromkeys(str(answer["text"]) for answer in item.get("answers", ()))),
+                read_text(paragraph["context"]),
+                read_text(item["question"]),
+                read_text(item.get("id", "")),
+                tuple(dict.fromkeys(read_text(one["text"]) for one in item.get("answers", ()))),
             )
             for article in articles
             for paragraph in article["paragraphs"]
             for item in paragraph["qas"]
         ]
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, PydanticCustomError) as error:
         raise fail(
             f"'data' does not have the form of SQuAD: {error!r}",
             f"'data' 不符合 SQuAD 格式：{error!r}",
@@ -197,6 +236,19 @@ def read_squad(articles: Any) -> list[PlacelessQuestion]:
     if not questions:
         raise fail("There is no question.", "没有任何问题。")
     return questions
+
+
+def read_text(value: Any) -> str:
+    """Return a text of SQuAD; some files have numbers as ids.
+
+    Raises:
+        TypeError, PydanticCustomError: it is none, or cannot be stored.
+    """
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, str):
+        raise TypeError(f"a text is expected, not {type(value).__name__}")
+    return check_text(value)
 
 
 def write_yaml(questions: Iterable[NewQuestion]) -> str:

@@ -41,11 +41,11 @@ class Gold:
 class Judge:
     """Judges questions by the chunks that a knowledge base has; for one thread."""
 
-    def __init__(self, ask: Ask, read_chunks: ReadChunks, *, top_k: int) -> None:
-        """``ask`` returns up to ``DEPTH`` hits, of which an answer gets ``top_k``."""
+    def __init__(self, ask: Ask, search: Ask, read_chunks: ReadChunks) -> None:
+        """``ask`` returns what the chat gets, ``search`` up to ``DEPTH`` hits for the ranks."""
         self.ask = ask
+        self.search = search
         self.read_chunks = read_chunks
-        self.top_k = top_k
         self._flat: dict[str, list[str]] = {}  # chunks of files that were needed last
 
     def judge(self, expected: NewQuestion) -> tuple[Outcome, bool]:
@@ -54,15 +54,15 @@ class Judge:
         Raises:
             ZhiwenError: it could not be asked.
         """
-        found = self.ask(expected.question)
-        used = found.hits[: self.top_k]
+        found, deep = self.ask(expected.question), self.search(expected.question)
+        used = found.hits
         quotes = extract(expected.question, used, idf=found.weights, limit=QUOTES)
         given = quotes if found.is_covered else ()
         supported = bool(given) and is_supported(expected.question, given, used, idf=found.weights)
         gold, judged_by = self._find_gold(expected)
-        right = [gold.accepts(hit) for hit in found.hits]
+        right = [gold.accepts(hit) for hit in deep.hits]
         outcome = Outcome(
-            ranks=find_ranks(found.hits, right, is_by_file=not gold.wanted),
+            ranks=find_ranks(deep.hits, right, is_by_file=not gold.wanted),
             gold=gold.count,
             judged_by=judged_by,
             is_covered=found.is_covered,
@@ -72,7 +72,7 @@ class Judge:
             found=[
                 describe(rank, hit, is_right)
                 for rank, (hit, is_right) in enumerate(
-                    zip(found.hits[:SHOWN], right, strict=False), 1
+                    zip(deep.hits[:SHOWN], right, strict=False), 1
                 )
             ],
         )

@@ -25,11 +25,20 @@ from server.db.evaluation import (
 )
 from server.db.evaluation_models import RunQuestionRow, RunRow, SetQuestionRow
 from server.db.knowledge_bases import find_kb
-from server.errors import InternalError, InvalidRequest, NothingToRun, RunInterrupted, ZhiwenError
+from server.errors import (
+    InternalError,
+    InvalidRequest,
+    NothingToRun,
+    NotReranked,
+    RerankingFailed,
+    RunInterrupted,
+    ZhiwenError,
+)
 from server.errors.records import write_error
 from server.evaluation.judging import Judge, values_of
 from server.evaluation.metrics import DEPTH, average
-from server.knowledge_base.retrieval import Retriever
+from server.knowledge_base.rerankers.pool import CATALOGUE
+from server.knowledge_base.retrieval import Retrieval, Retriever
 from server.schemas.evaluation import NewQuestion
 from server.schemas.problems import describe_problems
 
@@ -72,6 +81,7 @@ class Runner:
             UnknownKnowledgeBase, UnknownTestSet, InvalidRequest, NothingToRun: none began.
         """
         settings = override(self.settings, overrides)
+        check_reranker(self.make_retriever(settings))
         with self.database.write("begin_run") as session:
             kb = find_kb(session, kb_name)
             test_set = find_set(session, kb, set_id)
@@ -176,27 +186,62 @@ class Runner:
             return note_portion(session, run_id, rows)
 
     def _make_judge(self, kb_id: int, kb_name: str, settings: RetrievalSettings) -> Judge:
-        """Return a judge that asks a knowledge base just as the chat would with these settings."""
+        """Return a judge that asks a knowledge base just as the chat would with these settings.
+
+        What is found at the ranks below ``top_k`` takes a second search: more hits to choose from
+        change which come first, and with that what is covered and answered.
+        """
         retriever = self.make_retriever(settings)
         # More than the settings let through would search deeper than the chat does.
         depth = min(DEPTH, max(settings.top_k, settings.candidates))
+
+        def ask(question: str, top_k: int) -> Retrieval:
+            found = retriever.retrieve(kb_name, question, top_k=top_k)
+            check_reranked(found)
+            return found
 
         def read_chunks(file_name: str) -> list[str]:
             with self.database.read() as session:
                 return list(chunk_texts(session, kb_id, file_name))
 
         return Judge(
-            lambda question: retriever.retrieve(kb_name, question, top_k=depth),
+            lambda question: ask(question, settings.top_k),
+            lambda question: ask(question, depth),
             read_chunks,
-            top_k=settings.top_k,
         )
+
+
+def check_reranker(retriever: Retriever) -> None:
+    """Refuse a reranker that is nowhere; it is not loaded and not asked.
+
+    Raises:
+        InvalidRequest: it is such.
+    """
+    try:
+        retriever.rerankers.get(retriever.settings.reranker)
+    except RerankingFailed as error:
+        raise InvalidRequest(
+            param="settings.reranker",
+            problem_en=error.message("en"),
+            problem_zh=error.message("zh"),
+        ) from error
+
+
+def check_reranked(found: Retrieval) -> None:
+    """Refuse hits in the order that they had before the reranker failed: the chat takes them.
+
+    Raises:
+        NotReranked: they are such.
+    """
+    if reason := (found.trace["reranker"] or {}).get("error"):
+        raise NotReranked(reason=reason)
 
 
 def override(settings: RetrievalSettings, overrides: Mapping[str, Any]) -> RetrievalSettings:
     """Return the settings with some of them replaced.
 
     Only numbers and names can be: what a name stands for, such as an address, is for whoever runs
-    the service to choose, and so are folders.
+    the service to choose, and so are folders, which a reranker in force may be.
 
     Raises:
         InvalidRequest: one does not exist or has a value out of range.
@@ -206,11 +251,11 @@ def override(settings: RetrievalSettings, overrides: Mapping[str, Any]) -> Retri
         problem("extra_forbidden", name, value)
         for name, value in overrides.items()
         if name not in known
-    ] + [
-        problem("folder", name, value)
-        for name, value in overrides.items()
-        if isinstance(value, str) and any(sign in value for sign in "/\\")
     ]
+    names = ("", settings.reranker, *settings.rerankers, *CATALOGUE)
+    reranker = overrides.get("reranker", "")
+    if isinstance(reranker, str) and reranker not in names:
+        problems.append(problem("unknown_reranker", "reranker", reranker))
     if problems:
         raise refuse(problems)
     try:
@@ -221,7 +266,8 @@ def override(settings: RetrievalSettings, overrides: Mapping[str, Any]) -> Retri
 
 def problem(kind: str, name: str, value: Any) -> Mapping[str, Any]:
     """Return what is wrong with an overridden setting, as pydantic tells it."""
-    return {"type": kind, "loc": (name,), "msg": "", "input": value}
+    writable = name.encode(errors="backslashreplace").decode()  # JSON may have half a character
+    return {"type": kind, "loc": (writable,), "msg": "", "input": value}
 
 
 def refuse(problems: Sequence[Mapping[str, Any]]) -> InvalidRequest:

@@ -12,7 +12,7 @@ from typing import Any
 from server.datatypes import Passage
 from server.db.database import Database
 from server.db.files import list_files, passages_by_id
-from server.db.knowledge_bases import chunk_ids, find_kb, store_calibration
+from server.db.knowledge_bases import chunk_ids, find_kb, list_kbs, store_calibration
 from server.db.models import KnowledgeBaseRow
 from server.errors import UnknownKnowledgeBase
 from server.knowledge_base.relevance import MAX_PROBES, VERSION, Calibration, Evidence, calibrate
@@ -47,6 +47,16 @@ class Calibrator:
             if kb_name not in self._waiting and not self._closed.is_set():
                 self._waiting.add(kb_name)
                 self._worker.submit(self._refresh_quietly, kb_name)
+
+    def schedule_outdated(self) -> None:
+        """Calibrate soon every knowledge base that needs it, as all do after an upgrade.
+
+        One without files needs nothing: its first files have it calibrated.
+        """
+        with self.database.read() as session:
+            names = [kb.name for kb, files in list_kbs(session) if files and is_outdated(kb)]
+        for name in names:
+            self.schedule(name)
 
     def refresh(self, kb_name: str) -> None:
         """Calibrate now, if the knowledge base has changed much since the last time.

@@ -7,12 +7,13 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from embeddings import Vectors
 from embeddings.process import TIMEOUT_S, EmbeddingProcess, EmbeddingStuck
+from embeddings.remote import RemoteEmbedder, ServiceUnavailable
 from server.errors import Cancelled, EmbeddingFailed
 from server.knowledge_base.embedders import EmbedderPool
 
@@ -43,14 +44,25 @@ class Waiting:
         return self.left == 0 or self.error is not None
 
 
+@dataclass(slots=True, eq=False)
+class Lane:
+    """Callers that one thread serves in turn; guarded by the condition of ``DocumentEmbedder``."""
+
+    uses_process: bool  # else it asks the service of one model
+    waiting: deque[Waiting] = field(default_factory=deque)
+    thread: threading.Thread | None = None
+
+
 Share = tuple[Waiting, list[str]]  # the next texts of one caller
 
 
 class DocumentEmbedder:
     """Embeds for several threads at once, in portions that are shared fairly.
 
-    One thread hands portions to one embedding process. A caller with few texts is not kept waiting
-    by one with many: both are in every portion. The process ends after ``idle_s`` without texts.
+    One thread hands portions to one embedding process, and each model behind a service has a
+    thread of its own: a service that does not answer holds up nobody else. A caller with few texts
+    is not kept waiting by one with many: both are in every portion. The process ends after
+    ``idle_s`` without texts.
     """
 
     def __init__(
@@ -71,8 +83,8 @@ class DocumentEmbedder:
             module=module,
         )
         self._changed = threading.Condition()
-        self._waiting: deque[Waiting] = deque()
-        self._thread: threading.Thread | None = None
+        self._local = Lane(uses_process=True)
+        self._remote: dict[str, Lane] = {}  # by the name of the model
         self._is_closed = False
 
     def embed(
@@ -96,38 +108,50 @@ class DocumentEmbedder:
         if embedder is None:
             raise EmbeddingFailed(model=model, reason="it makes no vectors")
         waiting = Waiting(model, texts, np.empty((len(texts), embedder.dimension), np.float32))
-        if texts:
-            self._add(waiting)
+        if not texts:
+            return waiting.vectors
+        lane = self._add(waiting, is_remote=isinstance(embedder, RemoteEmbedder))
         try:
             self._await(waiting, on_progress, is_cancelled)
         finally:
             with self._changed:
-                if waiting in self._waiting:
-                    self._waiting.remove(waiting)
+                if waiting in lane.waiting:
+                    lane.waiting.remove(waiting)
         return waiting.vectors
 
     def close(self) -> None:
-        """End the process and the thread; whoever waits gets an error, as do later callers."""
+        """End the process and its thread; whoever waits gets an error, as do later callers.
+
+        Threads that wait for a service end when it answers, or with this program.
+        """
         with self._changed:
             self._is_closed = True
+            for lane in self._remote.values():
+                self._fail_all(lane, STOPPING)
             self._changed.notify_all()
-        while self._thread and self._thread.is_alive():
+        while self._local.thread and self._local.thread.is_alive():
             self.process.kill()  # again and again, since it may have been about to start
-            self._thread.join(0.1)
+            self._local.thread.join(0.1)
 
-    def _add(self, waiting: Waiting) -> None:
+    def _add(self, waiting: Waiting, *, is_remote: bool) -> Lane:
         with self._changed:
             if self._is_closed:
                 raise EmbeddingFailed(model=waiting.model, reason=STOPPING)
-            if self._thread is None:
-                thread = threading.Thread(target=self._work, name="document-embedder", daemon=True)
+            lane = self._local
+            if is_remote:
+                lane = self._remote.setdefault(waiting.model, Lane(uses_process=False))
+            if lane.thread is None:
+                thread = threading.Thread(
+                    target=self._work, args=[lane], name="document-embedder", daemon=True
+                )
                 try:
                     thread.start()
                 except RuntimeError as error:  # the system has no room for it
                     raise EmbeddingFailed(model=waiting.model, reason=str(error)) from error
-                self._thread = thread
-            self._waiting.append(waiting)
+                lane.thread = thread
+            lane.waiting.append(waiting)
             self._changed.notify_all()
+            return lane
 
     def _await(
         self,
@@ -150,36 +174,38 @@ class DocumentEmbedder:
                 told = done
                 on_progress(done)
 
-    def _work(self) -> None:
-        """Hand portions to the process until ``close``."""
+    def _work(self, lane: Lane) -> None:
+        """Embed portions until ``close``."""
         while not self._is_closed:
             try:
-                self._work_once()
+                self._work_once(lane)
             except Exception as error:  # the border: without this thread all would hang
                 logger.exception("The thread that embeds failed.")
-                self._fail_all(str(error))
-        self._fail_all(STOPPING)
-        self.process.stop()
-
-    def _work_once(self) -> None:
-        """Embed the next portion, or end the process if there is none for long."""
-        with self._changed:
-            patience = self.pool.settings.idle_s if self.process.pid else None
-            self._changed.wait_for(lambda: self._waiting or self._is_closed, patience)
-            if self._is_closed:
-                return
-            shares = self._take()
-        if shares:
-            self._embed(shares)
-        else:
+                self._fail_all(lane, str(error))
+        self._fail_all(lane, STOPPING)
+        if lane.uses_process:
             self.process.stop()
 
-    def _take(self) -> list[Share]:
+    def _work_once(self, lane: Lane) -> None:
+        """Embed the next portion, or end the process if there is none for long."""
+        with self._changed:
+            is_idle = lane.uses_process and self.process.pid
+            patience = self.pool.settings.idle_s if is_idle else None
+            self._changed.wait_for(lambda: lane.waiting or self._is_closed, patience)
+            if self._is_closed:
+                return
+            shares = self._take(lane)
+        if shares:
+            self._embed(lane, shares)
+        elif lane.uses_process:
+            self.process.stop()
+
+    def _take(self, lane: Lane) -> list[Share]:
         """Return the next portion, and put its callers at the end of the queue."""
-        if not self._waiting:
+        if not lane.waiting:
             return []
-        model = self._waiting[0].model
-        sharers = [waiting for waiting in self._waiting if waiting.model == model][:SHARERS]
+        model = lane.waiting[0].model
+        sharers = [waiting for waiting in lane.waiting if waiting.model == model][:SHARERS]
         shares: list[Share] = []
         room = PORTION
         # Whoever needs less than an equal part leaves the rest of it to the others.
@@ -188,26 +214,27 @@ class DocumentEmbedder:
             room -= count
             shares.append((waiting, waiting.texts[waiting.done : waiting.done + count]))
         for waiting in sharers:
-            self._waiting.remove(waiting)
-            self._waiting.append(waiting)
+            lane.waiting.remove(waiting)
+            lane.waiting.append(waiting)
         return shares
 
-    def _embed(self, shares: list[Share]) -> None:
+    def _embed(self, lane: Lane, shares: list[Share]) -> None:
         """Embed a portion; if it fails, each caller's part alone, for one may be at fault."""
         waiting = shares[0][0]
         try:
             rows = self._embed_once(waiting.model, [text for _, texts in shares for text in texts])
         except EmbeddingFailed as error:
-            if len(shares) == 1 or isinstance(error, EmbeddingStuck) or self._is_closed:
-                self._fail(shares, error)
+            is_nobodys_fault = isinstance(error, EmbeddingStuck | ServiceUnavailable)
+            if len(shares) == 1 or is_nobodys_fault or self._is_closed:
+                self._fail(lane, shares, error)
             else:
                 for share in shares:
-                    self._embed([share])
+                    self._embed(lane, [share])
         except Exception as error:  # the border: without this thread all would hang
             logger.exception("The texts for the embedding process were lost.")
-            self._fail(shares, EmbeddingFailed(model=waiting.model, reason=str(error)))
+            self._fail(lane, shares, EmbeddingFailed(model=waiting.model, reason=str(error)))
         else:
-            self._finish(shares, rows)
+            self._finish(lane, shares, rows)
 
     def _embed_once(self, model: str, texts: list[str]) -> Vectors:
         """Return the vectors of texts; equal texts are embedded once."""
@@ -215,7 +242,7 @@ class DocumentEmbedder:
         vectors = self.pool.embed_documents(model, list(places), self.process)
         return vectors[[places[text] for text in texts]]
 
-    def _finish(self, shares: list[Share], rows: Vectors) -> None:
+    def _finish(self, lane: Lane, shares: list[Share], rows: Vectors) -> None:
         with self._changed:
             start = 0
             for waiting, texts in shares:
@@ -223,21 +250,21 @@ class DocumentEmbedder:
                 waiting.vectors[waiting.done : waiting.done + count] = rows[start : start + count]
                 waiting.done += count
                 start += count
-            self._settle()
+            self._settle(lane)
 
-    def _fail(self, shares: list[Share], error: EmbeddingFailed) -> None:
+    def _fail(self, lane: Lane, shares: list[Share], error: EmbeddingFailed) -> None:
         with self._changed:
             for waiting, _ in shares:
                 waiting.error = error
-            self._settle()
+            self._settle(lane)
 
-    def _fail_all(self, reason: str) -> None:
+    def _fail_all(self, lane: Lane, reason: str) -> None:
         with self._changed:
-            for waiting in self._waiting:
+            for waiting in lane.waiting:
                 waiting.error = EmbeddingFailed(model=waiting.model, reason=reason)
-            self._settle()
+            self._settle(lane)
 
-    def _settle(self) -> None:
+    def _settle(self, lane: Lane) -> None:
         """Forget the callers that need nothing more, and wake all; holds the lock."""
-        self._waiting = deque(waiting for waiting in self._waiting if not waiting.is_over)
+        lane.waiting = deque(waiting for waiting in lane.waiting if not waiting.is_over)
         self._changed.notify_all()

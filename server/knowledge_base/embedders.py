@@ -95,7 +95,7 @@ class EmbedderPool:
         if embedder is None:
             raise EmbeddingFailed(model=name, reason="it makes no vectors")
         if isinstance(embedder, RemoteEmbedder):
-            return embedder.embed_documents(texts)
+            return embedder.embed_files(texts)
         if isinstance(embedder, CheckpointEmbedder):
             return embedder.embed_in(process, texts)
         return process.embed(name, texts, embedder.dimension)
@@ -113,6 +113,10 @@ class EmbedderPool:
     def close(self) -> None:
         """End the process for questions, and the connections to services."""
         self.interactive.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """End the connections to services; who waits for one gets an error, as do later callers."""
         with self._lock:
             for embedder in self._built.values():
                 if isinstance(embedder, RemoteEmbedder):

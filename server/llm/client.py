@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 CONNECT_S = 10
 LIST_EVERY_S = 2.0  # how old the list of models may be
 LIST_WITHIN_S = 3.0
+FAULTS = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)  # the last two: of the address
 NONCE, PROOF = "X-Zhiwen-Nonce", "X-Zhiwen-Proof"
 
 
@@ -141,7 +142,7 @@ class LlmClient:
                     if piece:
                         is_empty = False
                         yield piece
-        except httpx.HTTPError as error:
+        except FAULTS as error:
             raise self._failure(*describe_fault(error, self.settings.timeout_s)) from error
         if is_empty:
             raise self._failure("it sent an empty answer", "返回了空的回答")
@@ -174,7 +175,7 @@ class LlmClient:
             return tuple(str(model["id"]) for model in response.json()["data"])
         except httpx.HTTPStatusError as error:
             raise self._failure(*describe_error(error.response)) from error
-        except httpx.HTTPError as error:
+        except FAULTS as error:
             raise self._failure(*describe_fault(error, timeout_s)) from error
         except (ValueError, LookupError, TypeError) as error:
             raise self._failure(
@@ -227,8 +228,10 @@ def error_text(body: Any) -> str:  # any JSON value
     return str(text).strip().rstrip(".。")  # it becomes part of a sentence
 
 
-def describe_fault(error: httpx.HTTPError, timeout_s: float) -> tuple[str, str]:
+def describe_fault(error: Exception, timeout_s: float) -> tuple[str, str]:
     """Return what went wrong with a connection, in English and in Chinese."""
+    if isinstance(error, (httpx.InvalidURL, UnicodeError)):
+        return f"the address is wrong: {error}", f"地址有误：{error}"
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
         return "it cannot be reached", "无法连接"
     if isinstance(error, httpx.TimeoutException):

@@ -25,11 +25,8 @@ PACKAGES = (
     *("fastapi", "faiss-cpu", "tantivy", "onnxruntime", "sqlalchemy", "streamlit"),
     *("torch", "transformers", "fschat"),
 )
-SECRETS: dict[str, Any] = {  # not for eyes
-    "auth": True,
-    "llm": {"api_key"},
-    "workers": {"secret", "models"},
-}
+SECRETS = ("api_key", "secret")  # at whatever depth
+LEFT_OUT: dict[str, Any] = {"auth": True, "workers": {"models"}}  # commands may hold keys
 
 
 @router.get("/models", summary="List the language models that serve")
@@ -67,11 +64,18 @@ def describe_status(objects: Container, models: list[str]) -> Status:
             "models": models,
             "services": our_services(settings.paths.data),
             "packages": find_versions(),
-            "settings": settings.model_dump(mode="json", exclude=SECRETS),
+            "settings": without_secrets(settings.model_dump(mode="json", exclude=LEFT_OUT)),
             "data": str(settings.paths.data),
             "disk_free_mb": shutil.disk_usage(settings.paths.data).free >> 20,
         }
     )
+
+
+def without_secrets(value: Any) -> Any:  # any JSON value
+    """Return a value without the keys and secrets in it."""
+    if isinstance(value, dict):
+        return {name: without_secrets(each) for name, each in value.items() if name not in SECRETS}
+    return [without_secrets(each) for each in value] if isinstance(value, list) else value
 
 
 def our_services(data: Path) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ SetName = Annotated[Text, Field(min_length=1, max_length=100), AfterValidator(ch
 RunName = Annotated[Text, Field(max_length=100)]
 QuestionText = Annotated[Text, Field(max_length=2000), AfterValidator(check_letters)]
 Passage = Annotated[Text, Field(max_length=5000), AfterValidator(check_letters)]
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]  # what SQL takes
 FileName = Annotated[Text, Field(min_length=1, max_length=255)]
 
 
@@ -117,7 +118,7 @@ class ChangeQuestion(NewQuestion):
 class Accept(Request):
     """Drafts to accept; all, if ``ids`` is left out."""
 
-    ids: list[int] | None = Field(None, max_length=MAX_QUESTIONS)
+    ids: list[Id] | None = Field(None, max_length=MAX_QUESTIONS)
 
 
 class Accepted(BaseModel):

@@ -4,7 +4,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from server.datatypes import FileFilter
@@ -39,6 +39,19 @@ def check_tag(tag: str) -> str:
     return checked
 
 
+def check_written(moment: object) -> object:
+    """Return a time that is written out: a bare number would be read as seconds since 1970."""
+    if isinstance(moment, datetime):
+        return moment
+    if not isinstance(moment, str):
+        raise PydanticCustomError("datetime_type", "must be a time as text")
+    try:
+        float(moment)
+    except ValueError:
+        return moment
+    raise PydanticCustomError("datetime_parsing", "must be a time such as 2024-05-31T08:00:00Z")
+
+
 def to_utc(moment: datetime) -> datetime:
     """Return a time in UTC; without a zone it is one already."""
     try:
@@ -56,7 +69,7 @@ Name = Annotated[Text, Field(max_length=MAX_NAME), AfterValidator(normalize_name
 Names = Annotated[list[Name], Field(max_length=MAX_NAMES)]
 Tag = Annotated[Text, AfterValidator(check_tag)]
 Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(sort_tags)]
-Moment = Annotated[datetime, AfterValidator(to_utc)]
+Moment = Annotated[datetime, BeforeValidator(check_written), AfterValidator(to_utc)]
 
 
 class Filter(Request):

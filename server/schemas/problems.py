@@ -51,7 +51,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "is set for this knowledge base itself, which wins; take it away there first",
         "已由知识库自身设置且优先生效，请先在知识库中取消",
     ),
-    "folder": ("must be a name, not a folder", "必须是名称，不能是目录"),
+    "unknown_reranker": (
+        "must be the name of a reranker from docs/models.md or the settings, not a folder",
+        "必须是 docs/models.md 或设置中的重排模型名称，不能是目录",
+    ),
     "broken_text": ("holds half of a character", "含有残缺的字符"),
     "blank": ("must not be blank", "不能为空"),
     "invisible": (
@@ -92,10 +95,19 @@ def describe_problem(problem: Mapping[str, Any], language: Language) -> str:
             expected = str(facts["expected"])
             facts["expected"] = expected.replace("', '", "'、'").replace("' or '", "' 或 '")
         text = known[1 if language == "zh" else 0].format(**facts)
-    value = repr(problem.get("input"))
     is_whole = kind_of(problem) in ("missing", "json_invalid", "model_attributes_type")
-    came = "" if is_whole or len(value) > VALUE_CHARS else f" ({value})"
+    value = "" if is_whole else show(problem.get("input"))
+    came = f" ({value})" if value else ""
     return f"{place} {text}{came}".strip()
+
+
+def show(value: Any) -> str:
+    """Return a short value as it came, "" for what is long or holds other values."""
+    is_plain = value is None or isinstance(value, str | int | float)
+    if isinstance(value, int) and value.bit_length() > 4 * VALUE_CHARS:  # repr may refuse it
+        is_plain = False
+    shown = repr(value) if is_plain else ""
+    return shown if len(shown) <= VALUE_CHARS else ""
 
 
 def kind_of(problem: Mapping[str, Any]) -> str:

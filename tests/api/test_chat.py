@@ -1,5 +1,6 @@
 """``/api/v1/chat``: cited answers, honest refusals, stored traces, and language models."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from server.chat.extractive import refuse
 from server.chat.prompts import PromptBook
 from server.db import database
 from server.db.models import MessageRow
@@ -203,7 +205,9 @@ def test_brackets_of_code_are_quoted_as_they_are(client: TestClient) -> None:
     assert "`greeted_name = sys.argv[1]` [1]" in answer
 
 
-def test_the_text_of_the_user_answers_what_is_not_covered(tmp_path: Path) -> None:
+def test_the_text_of_the_user_answers_what_is_not_covered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     prompts = tmp_path / "prompts.yaml"
     prompts.write_text(
         "on_empty:\n  en: '{{ knowledge_base }}: {{ question }} {{ other }}'\n"
@@ -224,9 +228,11 @@ def test_the_text_of_the_user_answers_what_is_not_covered(tmp_path: Path) -> Non
         assert "24 months" in ask(client, "How long is the pump warranty?")["answer"]
         prompts.write_text("on_empty: {en: Ask Ann.}", "utf-8")
         assert ask(client, "Who won the football world cup?")["answer"] == "Ask Ann."
-        body = {"question": "珠穆朗玛峰有多高？", "knowledge_base": "kb", "stream": False}
-        missing = client.post("/api/v1/chat", json=body).json()["error"]
-        assert missing["code"] == "unknown_prompt"
+        assert ask(client, "珠穆朗玛峰有多高？")["answer"] == refuse("zh")
+        prompts.write_text("llm_chat: {default: '{{ input }}'}", "utf-8")
+        with caplog.at_level(logging.WARNING, "server.chat.service"):
+            assert ask(client, "Who won the football world cup?")["answer"] == refuse("en")
+    assert "'on_empty'" in caplog.text
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

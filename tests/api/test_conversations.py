@@ -297,11 +297,22 @@ def test_the_status_tells_no_secret(tmp_path: Path) -> None:
         auth={"api_key": "secret-number-one"},
         llm={"api_key": "secret-number-two", "base_url": "http://127.0.0.1:9/v1"},
         workers={"secret": "secret-number-three"},
+        retrieval={
+            "rerankers": {
+                "mine": {"base_url": "http://127.0.0.1:9/v1", "api_key": "secret-number-four"}
+            }
+        },
+        embedding={
+            "models": {"ours": {"base_url": "http://127.0.0.1:9", "api_key": "secret-number-five"}}
+        },
     )
     with open_client(settings) as client:
         wait_until_ready(client)
         answer = client.get("/api/v1/status")
     assert answer.status_code == 200
     assert "secret-number" not in answer.text
-    assert answer.json()["settings"]["server"]["port"] == 7861
+    shown = answer.json()["settings"]
+    assert shown["server"]["port"] == 7861
+    assert shown["retrieval"]["rerankers"]["mine"]["base_url"] == "http://127.0.0.1:9/v1"
+    assert "secret" not in shown["workers"]
     assert {"fastapi", "faiss-cpu"} <= set(answer.json()["packages"])

@@ -228,10 +228,18 @@ def test_settings_that_do_not_exist_are_refused(
     assert answer.json()["error"]["param"] == param
 
 
+@pytest.mark.parametrize("wrong", [10**30, 2**63, 0, -1])
+def test_ids_that_no_draft_can_have_are_refused(client: TestClient, wrong: int) -> None:
+    place = create(client, PUMP)
+    answer = client.post(f"{place}/drafts/accept", json={"ids": [wrong]})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["param"] == "ids.0"
+
+
 def test_drafts_are_used_once_they_are_accepted(client: TestClient) -> None:
     bare = client.post(SETS, json={"name": "bare"}).json()
     place = f"{SETS}/{bare['id']}"
-    drafted = client.post(f"{place}/drafts", json={"count": 5})
+    drafted = client.post(f"{place}/drafts", json={"count": 1})
     assert drafted.status_code == 201
     drafts = drafted.json()
     assert drafts
@@ -245,7 +253,19 @@ def test_drafts_are_used_once_they_are_accepted(client: TestClient) -> None:
     assert (shown["accepted"], shown["drafts"]) == (1, len(drafts) - 1)
     known = {each["question"] for each in drafts}
     more = client.post(f"{place}/drafts", json={"count": 5}).json()
+    assert more
     assert known.isdisjoint(each["question"] for each in more)
+
+
+def test_drafts_move_on_to_all_passages(sole_client: TestClient) -> None:
+    for number in range(12):
+        text = f"The storage tank in hall {chr(65 + number)} is cleaned after {120 + number} days."
+        upload(sole_client, f"tank{number}.md", text.encode())
+    place = f"{SETS}/{sole_client.post(SETS, json={'name': 'bare'}).json()['id']}"
+    drafted: list[dict[str, Any]] = []
+    while more := sole_client.post(f"{place}/drafts", json={"count": 2}).json():
+        drafted += more
+    assert {f"tank{number}.md" for number in range(12)} <= {each["files"][0] for each in drafted}
 
 
 def test_drafts_of_a_model_need_one(client: TestClient) -> None:
@@ -265,6 +285,9 @@ def test_a_model_drafts_only_what_stands_in_the_passage(tmp_path: Path) -> None:
             assert (draft["question"], draft["answers"]) == (
                 *("What does the P-200 move?", ["12 litres"]),
             )
+            (quote,) = draft["quotes"]
+            assert "12 litres" in quote
+            assert quote.endswith(".")
             assert (draft["files"], draft["status"], draft["origin"]) == (
                 *(["pump.md"], "draft", "llm"),
             )

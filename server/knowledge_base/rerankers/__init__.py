@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from configs.model_settings import RerankerSettings
 from server.datatypes import Language
+from server.errors import RerankingFailed
 from server.plugins import Registry
+
+SHOWN = 100  # characters of a folder
 
 Scores = NDArray[np.float32]
 
@@ -63,3 +66,13 @@ RERANKERS: Registry[RerankerFactory] = Registry(
         "http": "server.knowledge_base.rerankers.http:HttpReranker",
     },
 )
+
+
+def unfindable(name: str, place: str, error: Exception) -> RerankingFailed:
+    """Return the error of a folder that the system refuses to look for."""
+    reason = str(error.args[-1]).rstrip(".")
+    return RerankingFailed(
+        model=name,
+        reason_en=f"the folder {place[:SHOWN]} cannot be looked for: {reason}.",
+        reason_zh=f"无法查找目录 {place[:SHOWN]}：{reason}。",
+    )

@@ -9,7 +9,7 @@ from configs.model_settings import RerankerSettings
 from configs.settings import resolve
 from server.datatypes import Language
 from server.errors import EmbeddingFailed, RerankingFailed
-from server.knowledge_base.rerankers import PairScorer, Scores
+from server.knowledge_base.rerankers import PairScorer, Scores, unfindable
 
 
 class CrossEncoderReranker:
@@ -17,7 +17,10 @@ class CrossEncoderReranker:
 
     def __init__(self, name: str, settings: RerankerSettings, *, score_pairs: PairScorer) -> None:
         self.name = name
-        self.folder = resolve(Path(settings.path).expanduser())
+        try:
+            self.folder = resolve(Path(settings.path).expanduser())
+        except RuntimeError as error:  # "~name" of an unknown user
+            raise unfindable(name, settings.path, error) from error
         self.languages: frozenset[Language] = frozenset(settings.languages)
         self.score_pairs = score_pairs
 
@@ -25,7 +28,11 @@ class CrossEncoderReranker:
         """Return float32 (n,), each 0..1, higher is closer."""
         if not texts:
             return np.zeros(0, np.float32)
-        if not self.folder.is_dir():
+        try:
+            is_there = self.folder.is_dir()
+        except OSError as error:
+            raise unfindable(self.name, str(self.folder), error) from error
+        if not is_there:
             raise RerankingFailed(
                 model=self.name,
                 reason_en=f"the folder {self.folder} does not exist. Download the model, or "

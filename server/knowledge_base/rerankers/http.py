@@ -17,10 +17,11 @@ from configs.model_settings import RerankerSettings
 from server.datatypes import Language
 from server.errors import RerankingFailed
 from server.knowledge_base.rerankers import PairScorer, Scores
-from server.llm.client import describe_error, describe_fault
+from server.llm.client import FAULTS, describe_error, describe_fault
 from server.network import is_loopback
 
 CONNECT_S = 10
+ROUNDED = 0.01  # half precision makes 1.0005 of a sure yes
 TEI_TEXTS = 32  # of one request: more are refused unless the server was started otherwise
 
 
@@ -75,7 +76,7 @@ class HttpReranker:
         """Return what the endpoint says of each text: float64 (n,), finite."""
         try:
             response = self._http.post(self.url, json=self._body(question, texts))
-        except httpx.HTTPError as error:
+        except FAULTS as error:
             raise self._failure(*describe_fault(error, self.settings.timeout_s)) from error
         if not response.is_success:
             raise self._refusal(response)
@@ -93,12 +94,14 @@ class HttpReranker:
         """Return scores as float32 from 0 to 1: as they are, or by the sigmoid.
 
         Some servers pass on what the model says, the logarithm of the odds. A score outside 0..1
-        gives them away, and later answers without one are then read in the same way.
+        by more than was rounded gives them away, and later answers without one are then read in
+        the same way.
         """
-        self._gives_odds = self._gives_odds or bool(((scores < 0) | (scores > 1)).any())
+        is_share = (scores >= -ROUNDED) & (scores <= 1 + ROUNDED)
+        self._gives_odds = self._gives_odds or not is_share.all()
         if self._gives_odds:
             scores = 0.5 + 0.5 * np.tanh(0.5 * scores)  # the sigmoid, without its overflow
-        return scores.astype(np.float32)
+        return scores.clip(0, 1).astype(np.float32)
 
     def _body(self, question: str, texts: list[str]) -> dict[str, Any]:
         if self.settings.format == "tei":

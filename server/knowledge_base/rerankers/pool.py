@@ -6,7 +6,7 @@ from pathlib import Path
 from configs.model_settings import RerankerSettings
 from configs.settings import RetrievalSettings
 from server.errors import RerankingFailed
-from server.knowledge_base.rerankers import RERANKERS, PairScorer, Reranker
+from server.knowledge_base.rerankers import RERANKERS, PairScorer, Reranker, unfindable
 
 # Names that people know, with where each model comes from; its folder has the same name.
 CATALOGUE = {
@@ -57,10 +57,13 @@ class RerankerPool:
         """Return the settings of a name, else those of a folder: a whole path, or one of ours."""
         if name in self.settings.rerankers:
             return self.settings.rerankers[name]
-        folders = self._list_folders(name)
-        for folder in folders:
-            if folder.is_dir():
-                return RerankerSettings(path=str(folder))
+        try:
+            folders = self._list_folders(name)
+            found = next((folder for folder in folders if folder.is_dir()), None)
+        except (OSError, RuntimeError) as error:  # too long, or "~name" of an unknown user
+            raise unfindable(name, name, error) from error
+        if found:
+            return RerankerSettings(path=str(found))
         folder = folders[0]
         source = CATALOGUE.get(folder.name, "the model")
         known = ", ".join([*self.settings.rerankers, *CATALOGUE])

@@ -61,6 +61,20 @@ def test_an_endpoint_without_scheme_or_host_is_refused(url: str) -> None:
         load_settings(llm={"base_url": url})
 
 
+@pytest.mark.parametrize("port", ["abc", "-1", "0", "65536", "8000 "])
+@pytest.mark.parametrize(
+    ("section", "models"), [("retrieval", "rerankers"), ("embedding", "models")]
+)
+def test_a_port_that_cannot_be_is_refused(section: str, models: str, port: str) -> None:
+    model = {"base_url": f"http://localhost:{port}/v1"}
+    with pytest.raises(SettingsError, match=rf"{models}\.mine\.base_url.*port.*1 to 65535"):
+        load_settings(**{section: {models: {"mine": model}}})
+
+
+def test_a_port_that_can_be_is_accepted() -> None:
+    assert load_settings(llm={"base_url": "http://[::1]:65535/v1"}).llm.base_url
+
+
 def test_a_misspelt_setting_gets_a_suggestion() -> None:
     with pytest.raises(SettingsError, match=r"did you mean server\.port"):
         load_settings(server={"prot": 1})
@@ -137,7 +151,30 @@ def test_every_setting_is_in_the_defaults_with_a_comment() -> None:
         {"models": {"q": {"path": "/m", "base_url": "http://user:SECRET@host"}}},
     ],
 )
-def test_a_wrong_setting_is_told_without_the_secrets_beside_it(workers: dict[str, Any]) -> None:
+def test_a_wrong_worker_is_told_without_the_secrets_beside_it(workers: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="workers") as error:
         load_settings(workers=workers)
+    assert "SECRET" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "models"),
+    [("retrieval", "rerankers"), ("embedding", "models"), ("workers", "models")],
+)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [{"name": "mine", "api_key": "SECRET-of-a-model"}],
+        "SECRET-of-a-model",
+        {"mine": "SECRET-of-a-model"},
+        {"mine": ["SECRET-of-a-model"]},
+        {"mine": {"api_key": "SECRET-of-a-model\n", "paht": "here"}},
+    ],
+    ids=str,
+)
+def test_a_wrong_model_is_told_without_the_secrets_in_it(
+    section: str, models: str, wrong: object
+) -> None:
+    with pytest.raises(SettingsError, match=rf"{section}\.{models}") as error:
+        load_settings(**{section: {models: wrong}})
     assert "SECRET" not in str(error.value)

@@ -1,6 +1,7 @@
 """Words that a tokenizer learns: one token each, and nothing else changes."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from configs.model_settings import EmbeddingModelSettings
-from embeddings.add_embedding_keywords import add_keywords, main
+from embeddings.add_embedding_keywords import add_keywords, choose_output, main
 from embeddings.checkpoint import read_checkpoint
 from embeddings.sentences import SentenceEncoder
 from embeddings.vocabulary import load_tokenizer
@@ -99,6 +100,43 @@ def test_an_existing_folder_is_never_written_over(
         add_keywords(own_embedding_checkpoint("bert-mean"), WORDS, tmp_path / "taken")
 
 
+def test_an_unfinished_folder_is_never_removed(
+    own_embedding_checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    theirs = tmp_path / "out.partial" / "notes.txt"
+    theirs.parent.mkdir()
+    theirs.touch()
+    with pytest.raises(InvalidRequest, match=r"out\.partial exists already"):
+        add_keywords(own_embedding_checkpoint("bert-mean"), WORDS, tmp_path / "out")
+    assert theirs.exists()
+
+
+def test_a_failure_leaves_nothing_behind(
+    own_embedding_checkpoint: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = own_embedding_checkpoint("bert-mean")
+    (folder / "gone.txt").symlink_to("nowhere")
+    with pytest.raises(OSError, match=r"gone\.txt"):
+        add_keywords(folder, WORDS, tmp_path / "new" / "out")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_more_words_are_added_beside_a_model_that_has_some(
+    own_embedding_checkpoint: Callable[[str], Path],
+) -> None:
+    first = add_keywords(own_embedding_checkpoint("bert-mean"), ["泵站巡检"])
+    second = add_keywords(first, ["NF-A320"])
+    assert second == first.with_name(f"{first.name}_keywords")
+    assert len(tokens(second, "泵站巡检")) == len(tokens(second, "NF-A320")) == 1
+
+
+def test_the_output_for_a_model_in_the_hub_s_cache_lies_beside_its_folder(tmp_path: Path) -> None:
+    cached = tmp_path / "models--BAAI--bge-m3"
+    snapshot = cached / "snapshots" / "f00d"
+    assert choose_output(snapshot) == tmp_path / "bge-m3_keywords"
+    assert choose_output(cached) == tmp_path / "bge-m3_keywords"
+
+
 def test_words_that_are_one_token_already_are_an_error(
     own_embedding_checkpoint: Callable[[str], Path],
 ) -> None:
@@ -126,3 +164,41 @@ def test_the_command_writes_the_model_and_tells_errors_in_both_languages(
     assert "已经存在" in caplog.text
     assert main(["--model", "nobody", "--keywords", str(words)]) == 1
     assert "没有名为 'nobody' 的向量模型" in caplog.text
+
+
+def run(folder: Path, words: Path, *flags: str) -> int:
+    words.write_text("泵站巡检\n", "utf-8")
+    return main(["--model", str(folder), "--keywords", str(words), *flags])
+
+
+def test_the_command_tells_of_wrong_settings(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZHIWEN_CONFIG", str(tmp_path / "missing.yaml"))
+    assert run(tmp_path, tmp_path / "words.txt") == 2
+    assert "there is no such file" in caplog.text
+
+
+def test_the_command_tells_which_package_is_missing(
+    own_embedding_checkpoint: Callable[[str], Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert run(own_embedding_checkpoint("bert-mean"), tmp_path / "words.txt") == 1
+    assert "torch" in caplog.text
+    assert "pip install -r requirements.txt" in caplog.text
+    assert "缺少" in caplog.text
+
+
+def test_the_command_tells_of_a_folder_that_cannot_be_written(
+    own_embedding_checkpoint: Callable[[str], Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    words = tmp_path / "words.txt"
+    output = str(words / "out")
+    assert run(own_embedding_checkpoint("bert-mean"), words, "--output", output) == 1
+    assert str(words) in caplog.text
+    assert "无法读写文件" in caplog.text

@@ -84,6 +84,17 @@ def test_a_folder_of_the_hub_s_cache_is_known_by_its_model(
     assert read(snapshots / "f00d").pooling == "cls"
 
 
+@pytest.mark.parametrize("suffix", ["_keywords", "_keywords_keywords"])
+def test_a_model_with_words_of_one_s_own_is_known_by_its_original(
+    embedding_checkpoint: Copier, tmp_path: Path, suffix: str
+) -> None:
+    folder = tmp_path / f"bge-large-zh-v1.5{suffix}"
+    folder.symlink_to(embedding_checkpoint("bert-mean"))
+    found = read(folder)
+    assert found.pooling == "cls"
+    assert found.query_instruction == "为这个句子生成表示以用于检索相关文章："
+
+
 @pytest.mark.parametrize("form", ["cls", ["cls", "mean"]])
 def test_the_pooling_of_today_s_form_is_read(own_embedding_checkpoint: Copier, form: Any) -> None:
     folder = own_embedding_checkpoint("bert-cls")

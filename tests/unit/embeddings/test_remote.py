@@ -1,14 +1,18 @@
 """A service with vectors: its documented format, its refusals, its pauses."""
 
+import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from configs.model_settings import EmbeddingModelSettings
-from embeddings.remote import BATCH, TRIES_WHILE_WAITED_FOR, RemoteEmbedder
+from embeddings import remote
+from embeddings.remote import BATCH, FOR_PEOPLE, Patience, RemoteEmbedder
 from server.errors import EmbeddingFailed
 from tests.unit.embeddings.vector_service import VECTORS, VectorService, serving
+from tests.unit.supervisor.conftest import wait_until
 
 NOW = {"Retry-After": "0"}
 KEY = "sk-key-of-the-tests"
@@ -77,26 +81,69 @@ def test_an_empty_text_is_never_sent(make, service: VectorService) -> None:
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_busy_service_is_asked_again(make, service: VectorService, status: int) -> None:
     service.troubles = [(status, NOW, "busy"), (status, NOW, "busy")]
-    assert make(dimension=256).embed_documents(["x"]).shape == (1, 256)
+    assert make(dimension=256).embed_files(["x"]).shape == (1, 256)
     assert len(service.requests) == 3
 
 
-def test_who_waits_for_a_question_does_not_wait_long(make, service: VectorService) -> None:
+@pytest.mark.parametrize("ask", ["embed_query", "embed_documents"])
+def test_a_person_does_not_wait_long_for_a_busy_service(
+    make, service: VectorService, ask: str
+) -> None:
     service.troubles = [(503, NOW, "busy")] * 5
     with pytest.raises(EmbeddingFailed, match="HTTP 503: busy"):
+        getattr(make(dimension=256), ask)(["x"] if ask == "embed_documents" else "x")
+    assert len(service.requests) == FOR_PEOPLE.tries
+
+
+def test_a_person_does_not_wait_long_for_a_silent_service(
+    make, service: VectorService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "FOR_PEOPLE", Patience(tries=2, timeout_s=0.2))
+    service.speaks.clear()
+    with pytest.raises(EmbeddingFailed, match=r"sent nothing for 0\.2 s"):
         make(dimension=256).embed_query("x")
-    assert len(service.requests) == TRIES_WHILE_WAITED_FOR
+    assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize("ask", ["embed_query", "embed_files"])
+def test_closing_ends_the_wait_for_a_silent_service(make, service: VectorService, ask: str) -> None:
+    service.speaks.clear()
+    embedder = make(dimension=256)
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(getattr(embedder, ask), ["x"] if ask == "embed_files" else "x")
+        wait_until(lambda: service.requests)
+        embedder.close()
+        with pytest.raises(EmbeddingFailed, match="stopping"):
+            asked.result()
+    assert not service.speaks.is_set()  # it ended although no answer came
 
 
 def test_a_refusal_is_told_at_once_without_the_key(make, service: VectorService) -> None:
-    service.troubles = [(401, {}, '{"error": {"message": "Incorrect API key"}}')]
-    with pytest.raises(EmbeddingFailed, match="HTTP 401: Incorrect API key") as caught:
+    service.troubles = [(401, {}, f'{{"error": {{"message": "Incorrect API key: {KEY}."}}}}')]
+    with pytest.raises(EmbeddingFailed, match=r"HTTP 401: Incorrect API key: …\.") as caught:
         make(dimension=256).embed_documents(["x"])
     assert KEY not in str(caught.value)
     assert len(service.requests) == 1
 
 
-def entry(index: int, values: list[object]) -> dict[str, object]:
+def test_a_long_message_does_not_show_a_part_of_the_key(make, service: VectorService) -> None:
+    service.troubles = [(401, {}, "x" * 290 + KEY)]
+    with pytest.raises(EmbeddingFailed) as caught:
+        make(dimension=256).embed_documents(["x"])
+    assert KEY[:5] not in str(caught.value)
+
+
+def test_the_log_does_not_show_the_key(
+    make, service: VectorService, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.troubles = [(503, NOW, f"busy; you sent Bearer {KEY}")]
+    with caplog.at_level(logging.INFO):
+        make(dimension=256).embed_query("x")
+    assert "you sent Bearer …" in caplog.text
+    assert KEY not in caplog.text
+
+
+def entry(index: float, values: list[object]) -> dict[str, object]:
     return {"index": index, "embedding": values}
 
 
@@ -108,6 +155,7 @@ def entry(index: int, values: list[object]) -> dict[str, object]:
         ({"data": [entry(0, [1.0]), entry(0, [1.0])]}, "no vectors for 2 texts"),
         ({"data": [entry(0, [1.0]), entry(1, [1.0, 2.0])]}, "no vectors for 2 texts"),
         ({"data": [entry(0, [1.0]), entry(1, ["x"])]}, "no vectors for 2 texts"),
+        ({"data": [entry(0, [1.0]), entry(float("inf"), [1.0])]}, "no vectors for 2 texts"),
         ({"data": "AAAA"}, "no vectors for 2 texts"),
         ({"vectors": 1}, "no vectors for 2 texts"),
         ({"data": [entry(0, []), entry(1, [])]}, "no vectors for 2 texts"),
@@ -130,6 +178,14 @@ def test_a_service_that_is_not_there_is_an_error() -> None:
     embedder = RemoteEmbedder("small", EmbeddingModelSettings(), url)
     with pytest.raises(EmbeddingFailed, match="cannot be reached"):
         embedder.embed_query("x")
+    embedder.close()
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "host:abc"])
+def test_an_address_that_cannot_be_is_an_error_at_once(host: str) -> None:
+    embedder = RemoteEmbedder("small", EmbeddingModelSettings(), f"http://{host}/v1")
+    with pytest.raises(EmbeddingFailed, match="the address is wrong"):
+        embedder.embed_documents(["x"])
     embedder.close()
 
 

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +24,7 @@ class VectorService:
     headers: list[dict[str, str]] = field(default_factory=list)
     troubles: list[tuple[int, dict[str, str], str]] = field(default_factory=list)  # used up in turn
     answer: dict[str, Any] | None = None  # instead of vectors
+    speaks: threading.Event = field(default_factory=threading.Event)  # else it answers nothing
 
     def answer_to(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the vectors of texts, the last one first."""
@@ -39,12 +40,14 @@ class VectorService:
 def serving() -> Iterator[VectorService]:
     """Serve until the block is left."""
     service = VectorService()
+    service.speaks.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # the name is http.server's
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             service.requests.append(body)
             service.headers.append(dict(self.headers))
+            service.speaks.wait()
             if self.path != "/v1/embeddings":
                 self.reply(404, {}, json.dumps({"error": {"message": "no such path"}}))
             elif service.troubles:
@@ -58,8 +61,9 @@ def serving() -> Iterator[VectorService]:
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(content))}.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # who asked may be gone by now
+                self.end_headers()
+                self.wfile.write(content)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
@@ -70,5 +74,6 @@ def serving() -> Iterator[VectorService]:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield service
+        service.speaks.set()
         server.shutdown()
         thread.join()

@@ -34,6 +34,12 @@ SQUAD = {
 }
 
 
+def squad_of(question: str) -> str:
+    """Return a file in the form of SQuAD with a question, which is written as JSON."""
+    asked = f'{{"id": "1", "question": {question}, "answers": []}}'
+    return f'{{"data": [{{"paragraphs": [{{"context": "here", "qas": [{asked}]}}]}}]}}'
+
+
 def refusal(name: str, content: bytes | str) -> InvalidTestSet:
     with pytest.raises(InvalidTestSet) as caught:
         read_questions(name, content.encode() if isinstance(content, str) else content)
@@ -103,6 +109,20 @@ def test_json_lines_hold_what_must_be_refused_too() -> None:
         ("x.json", '{"data": 3}', "SQuAD"),
         ("x.json", '{"data": [{"paragraphs": [{}]}]}', "qas"),
         ("x.json", '{"data": []}', "no question"),
+        ("x.yaml", "[" * 40_000, "nested too deeply"),
+        ("x.yaml", "- " * 40_000, "nested too deeply"),
+        ("x.yaml", "a: &a [1]\nquestions: *a", "alias"),
+        ("x.yaml", '- {question: !!int "", file: a}', "not valid yaml"),
+        ("x.yaml", "- {question: !!timestamp x, file: a}", "not valid yaml"),
+        ("x.yaml", "- {question: !!bool x, file: a}", "not valid yaml"),
+        ("x.yaml", "- {question: a, file: a, id: 1" + ":1" * 1_000_000 + "}", "a number"),
+        ("x.yaml", "- {question: a, file: a, id: 0x" + "f" * 10_000 + "}", "a number"),
+        ("x.yaml", "- {question: a, file: a, 3: b}", "question 1"),
+        ("x.json", '[{"id": ["a"], "question": "a", "file": "a"}]', "1.label must be text"),
+        ("x.json", '[{"id": null, "question": "a", "file": "a"}]', "1.label must be text"),
+        ("x.json", '[{"id": true, "question": "a", "file": "a"}]', "1.label must be text"),
+        ("x.json", squad_of('"\\ud800"'), "half of a character"),
+        ("x.json", squad_of('{"a": 1}'), "SQuAD"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_reason(name: str, content: bytes | str, said: str) -> None:

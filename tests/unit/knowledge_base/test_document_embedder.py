@@ -15,11 +15,13 @@ import pytest
 
 from embeddings import EMBEDDERS
 from embeddings.minilm import PACKAGE, locate_model
+from embeddings.remote import FOR_FILES
 from server.errors import Cancelled, EmbeddingFailed
 from server.knowledge_base.document_embedder import PORTION, DocumentEmbedder
 from server.knowledge_base.embedders import EmbedderPool
 from tests.conftest import make_settings
 from tests.unit.embeddings.misbehaving import MODELS, MODULE
+from tests.unit.embeddings.vector_service import VECTORS, VectorService, serving
 from tests.unit.supervisor.conftest import wait_until
 
 Opener = Callable[..., DocumentEmbedder]
@@ -31,8 +33,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
         monkeypatch.setitem(EMBEDDERS.places, name, place)
     made = []
 
-    def build(idle_s: float = 30) -> DocumentEmbedder:
-        settings = make_settings(tmp_path, embedding={"idle_s": idle_s, "threads": 1})
+    def build(idle_s: float = 30, **models: object) -> DocumentEmbedder:
+        chosen = {"idle_s": idle_s, "threads": 1, "models": models}
+        settings = make_settings(tmp_path, embedding=chosen)
         pool = EmbedderPool(settings.embedding, tmp_path / "models")
         made.append(DocumentEmbedder(pool, module=MODULE))
         return made[-1]
@@ -256,6 +259,66 @@ def test_closing_twice_or_unused_is_fine(make: Opener) -> None:
     documents = make()
     documents.close()
     documents.close()
+
+
+@pytest.fixture
+def service() -> Iterator[VectorService]:
+    with serving() as running:
+        yield running
+
+
+def described(service: VectorService) -> dict[str, object]:
+    return {"base_url": service.url, "dimension": 256}
+
+
+def test_a_silent_service_holds_up_no_other_model(make: Opener, service: VectorService) -> None:
+    with serving() as healthy, ThreadPoolExecutor(1) as threads:
+        documents = make(silent=described(service), healthy=described(healthy))
+        service.speaks.clear()
+        stuck = threads.submit(documents.embed, "silent", ["one"])
+        wait_until(lambda: service.requests)
+        texts = ["two", "three"]
+        for model in ("hashing", "healthy"):
+            assert documents.embed(model, texts) == pytest.approx(
+                VECTORS.embed_documents(texts), abs=1e-6
+            )
+        assert not stuck.done()
+        service.speaks.set()
+        assert stuck.result().shape == (1, 256)
+
+
+def test_closing_does_not_wait_for_a_silent_service(make: Opener, service: VectorService) -> None:
+    documents = make(silent=described(service))
+    service.speaks.clear()
+    with ThreadPoolExecutor(1) as threads:
+        stuck = threads.submit(documents.embed, "silent", ["one"])
+        wait_until(lambda: service.requests)
+        documents.close()
+        with pytest.raises(EmbeddingFailed, match="stopping"):
+            stuck.result()
+    assert not service.speaks.is_set()  # both ended although no answer came
+    service.speaks.set()
+    documents.pool.close()
+
+
+def test_a_busy_service_is_not_asked_for_each_caller_alone(
+    make: Opener, service: VectorService
+) -> None:
+    documents = make(busy=described(service))
+    service.speaks.clear()
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(documents.embed, "busy", ["first"])
+        wait_until(lambda: service.requests)
+        others = [threads.submit(documents.embed, "busy", [str(place)]) for place in range(2)]
+        wait_until(lambda: len(documents._remote["busy"].waiting) == 3)
+        service.troubles = [(200, {}, '{"data": []}')]
+        service.troubles += [(503, {"Retry-After": "0"}, "busy")] * 99
+        service.speaks.set()
+        for future in (first, *others):
+            with pytest.raises(EmbeddingFailed):
+                future.result()
+    assert len(service.requests) == 1 + FOR_FILES.tries
+    documents.pool.close()
 
 
 @pytest.fixture

@@ -105,6 +105,15 @@ def test_shares_are_left_as_they_are(endpoint: RerankEndpoint) -> None:
     reranker.close()
 
 
+def test_a_share_that_was_rounded_past_its_end_is_no_odds(endpoint: RerankEndpoint) -> None:
+    endpoint.body = answer((0, 1.0000001), (1, -1e-7))
+    reranker = open_reranker(endpoint.url)
+    assert reranker.score("pump?", TEXTS).tolist() == [1.0, 0.0]
+    endpoint.body = answer((0, 0.25), (1, 0.75))
+    assert reranker.score("pump?", TEXTS).tolist() == [0.25, 0.75]
+    reranker.close()
+
+
 def test_a_proxy_is_not_asked_for_this_machine(
     endpoint: RerankEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +131,12 @@ def test_an_endpoint_that_is_down_is_told() -> None:
     error = failure(f"http://127.0.0.1:{port}/v1")
     assert "it cannot be reached" in error.message("en")
     assert "无法连接" in error.message("zh")
+
+
+@pytest.mark.parametrize("host", ["a b", "a" * 64, "a..b", "xn--"])
+def test_an_address_that_cannot_be_is_told(host: str) -> None:
+    error = failure(f"http://{host}/v1")
+    assert f"http://{host}/v1/rerank" in error.message("en")
 
 
 def test_an_endpoint_that_stays_silent_is_given_up(endpoint: RerankEndpoint) -> None:

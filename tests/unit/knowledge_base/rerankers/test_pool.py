@@ -82,6 +82,19 @@ def test_a_name_without_a_folder_is_told_with_what_to_do(tmp_path: Path) -> None
     assert str(tmp_path / "bge-reranker-v2-m3") in caught.value.message("zh")
 
 
+@pytest.mark.parametrize("name", ["~nobody-of-that-name", "a" * 300, "/" + "a" * 300])
+def test_a_name_that_no_folder_can_have_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RerankingFailed, match="cannot be looked for"):
+        open_pool(tmp_path).get(name)
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-that-name/model", "/" + "a" * 300])
+def test_a_path_that_no_folder_can_have_is_told(tmp_path: Path, path: str) -> None:
+    pool = open_pool(tmp_path, rerankers={"mine": {"path": path}})
+    with pytest.raises(RerankingFailed, match="cannot be looked for"):
+        pool.get("mine").score("pump?", ["a text"])  # type: ignore[union-attr]
+
+
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     pool = open_pool(tmp_path, rerankers={"mine": {"path": "/nowhere/model"}})
     reranker = pool.get("mine")
