@@ -63,7 +63,8 @@ def test_a_damaged_cache_is_rebuilt_and_loses_nothing(
     for number, kind in enumerate(KINDS):
         add(service, "whale.txt", f"The whale swims {number} times.")
         service.knowledge_bases.delete_file("kb", SUBJECTS[number % ALL] + ".txt")
-        add(service, SUBJECTS[number % ALL] + ".txt", "It is part of the machine.")
+        subject = SUBJECTS[number % ALL]
+        add(service, f"{subject}.txt", f"The {subject} is part of the machine too.")
         # There must be a list of the dead too.
         service.knowledge_bases.delete_file("kb", "whale.txt")
         assert count(service) == (ALL, ALL)
